@@ -1,0 +1,41 @@
+# Every target is one sentence in `make help`. Nothing here needs more than Python >= 3.11 and make:
+# PostgreSQL, Redis and the small chat model come as Python packages into .venv.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help demo serve test lint format clean
+
+help: ## show what can be made
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+demo: $(STAMP) ## start everything on this machine and let a team of agents answer, step by step
+	@$(BIN)/python -m config.embedded demo
+
+serve: $(STAMP) ## start everything on this machine and serve until Ctrl-C
+	@$(BIN)/python -m config.embedded serve
+
+test: lint ## lint, then the whole test suite on real PostgreSQL and Redis
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(STAMP) ## formatting, lint rules, types, import direction
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/lint-imports
+	$(BIN)/mypy
+
+format: $(STAMP) ## format the code and fix what ruff can fix
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean: ## remove the virtual environment, caches and the data of the embedded services (.data)
+	rm -rf $(VENV) .data .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache staticfiles build *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Two makes at once (say `make serve` and `make test` in a fresh clone) must not install into each other:
+# the second waits for the lock, sees the stamp and goes on.
+$(STAMP): pyproject.toml constraints.txt .ci/venv.py
+	@$(PYTHON) .ci/venv.py $(VENV)
