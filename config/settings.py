@@ -1,0 +1,187 @@
+"""Settings of the whole product: one file, every value from the environment through django-environ.
+
+The real environment wins. What it leaves open is read from ``DATA_DIR/run/env``, which the embedded
+services write while they run, so that any ``manage.py`` command with the same ``DATA_DIR`` talks to them.
+``.env.example`` lists the names; a missing secret or an unsafe database role is a system check (teams/checks.py).
+"""
+
+from pathlib import Path
+from typing import Any
+
+import environ
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = environ.Env()
+
+DATA_DIR = Path(env.str("DATA_DIR", default=str(BASE_DIR / ".data"))).resolve()
+_embedded_env = DATA_DIR / "run" / "env"
+if env.bool("READ_EMBEDDED_ENV", default=True) and _embedded_env.is_file():
+    environ.Env.read_env(str(_embedded_env))
+
+# --- Django itself -------------------------------------------------------------------------------------------------
+DEBUG = env.bool("DEBUG", default=False)
+SECRET_KEY = env.str("SECRET_KEY", default="")
+ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
+CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+ROOT_URLCONF = "config.urls"
+ASGI_APPLICATION = "config.asgi.application"
+WSGI_APPLICATION = "config.wsgi.application"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+APPEND_SLASH = False  # API paths have no trailing slash; the admin adds its own (AdminSite.final_catch_all_view)
+USE_TZ = True
+TIME_ZONE = "UTC"
+LANGUAGE_CODE = "en-us"
+
+INSTALLED_APPS = [
+    "teams",
+    "agents",
+    "executions",
+    "console",
+    "config.apps.AdminConfig",  # django.contrib.admin with our site: every view runs inside the chosen tenant
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.postgres",
+    "rest_framework",
+    "django_filters",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "simple_history",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "teams.middleware.content_security_policy",
+    "teams.middleware.body_limit",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+TEMPLATES: list[dict[str, Any]] = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+# --- Databases: the product logs in as atb_app; migrations alone use the owner (`manage.py migrate` picks it) --------
+DB_POOL_SIZE = env.int("DB_POOL_SIZE", default=16)
+
+
+def _database(url: str, *, pooled: bool) -> dict[str, Any]:
+    """Return one DATABASES entry; pooled connections are given back after each unit of work (durability rule 8)."""
+    config: dict[str, Any] = dict(env.db_url_config(url))
+    config["CONN_MAX_AGE"] = 0
+    config["CONN_HEALTH_CHECKS"] = pooled  # a connection that died with a PostgreSQL restart is replaced, not handed out
+    options: dict[str, Any] = {**config.get("OPTIONS", {}), "connect_timeout": 5, "application_name": "agent-team-builder"}
+    if pooled and DB_POOL_SIZE > 0:
+        options["pool"] = {"min_size": 1, "max_size": DB_POOL_SIZE, "timeout": 15, "max_idle": 120}
+    config["OPTIONS"] = options
+    return config
+
+
+DATABASE_URL = env.str("DATABASE_URL", default="postgresql://atb_app@127.0.0.1:5432/agentteambuilder")
+DATABASE_OWNER_URL = env.str("DATABASE_OWNER_URL", default="")
+DATABASE_ADMIN_URL = env.str("DATABASE_ADMIN_URL", default="")
+DATABASES = {"default": _database(DATABASE_URL, pooled=True)}
+if DATABASE_OWNER_URL:
+    DATABASES["owner"] = _database(DATABASE_OWNER_URL, pooled=False)
+
+# --- Redis and Celery: a doorbell, never the truth --------------------------------------------------------------------
+REDIS_URL = env.str("REDIS_URL", default="redis://127.0.0.1:6379/0")
+# Each installation on a shared Redis has its own prefix, so that two never ring each other's workers.
+REDIS_PREFIX = env.str("REDIS_PREFIX", default="atb")
+WORKER_SLOTS = env.int("WORKER_SLOTS", default=128)
+
+# --- Who may do what --------------------------------------------------------------------------------------------------
+AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend", "teams.access.MembershipBackend"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
+API_KEY_PEPPER = env.str("API_KEY_PEPPER", default="")
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = env.bool("SECURE_COOKIES", default=False)
+SECURE_CONTENT_TYPE_NOSNIFF = True
+X_FRAME_OPTIONS = "DENY"
+LOGIN_URL = "admin:login"
+
+TENANCY_ALLOW_OUTER_ATOMIC = False  # tests alone wrap everything in one transaction (tests/conftest.py)
+
+# --- Teams, agents, models --------------------------------------------------------------------------------------------
+TEAM_SPEC_CHECKS = ["agents.checks.check_providers", "agents.checks.check_tools"]
+TEAM_BUILDER = "agents.builder.fill"
+CONFIG_MAX_BYTES = 1_000_000
+DATA_UPLOAD_MAX_MEMORY_SIZE = env.int("BODY_MAX_BYTES", default=2_000_000)
+
+OPENAI_BASE_URL = env.str("OPENAI_BASE_URL", default="https://api.openai.com/v1")
+OPENAI_API_KEY = env.str("OPENAI_API_KEY", default="")
+DEFAULT_MODEL = env.str("DEFAULT_MODEL", default="openai:gpt-4o-mini")
+ALLOW_MODEL_REQUESTS = env.str("ALLOW_MODEL_REQUESTS", default="all")
+
+# --- Executions -------------------------------------------------------------------------------------------------------
+EXECUTE_WAIT_SECONDS = env.float("EXECUTE_WAIT_SECONDS", default=30.0)
+LEASE_SECONDS = env.float("LEASE_SECONDS", default=15.0)
+HEARTBEAT_SECONDS = env.float("HEARTBEAT_SECONDS", default=5.0)
+REAP_SECONDS = env.float("REAP_SECONDS", default=1.0)
+DRAIN_SECONDS = env.float("DRAIN_SECONDS", default=25.0)
+LLM_TIMEOUT_SECONDS = env.float("LLM_TIMEOUT_SECONDS", default=120.0)
+RUN_TIMEOUT_SECONDS = env.float("RUN_TIMEOUT_SECONDS", default=3600.0)
+RETRY_MAX_TRIES = env.int("RETRY_MAX_TRIES", default=3)
+TENANT_RUN_LIMIT = env.int("TENANT_RUN_LIMIT", default=1000)
+
+# --- API --------------------------------------------------------------------------------------------------------------
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["teams.access.ApiKeyAuthentication", "teams.access.SessionAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["teams.access.ScopePermission"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["teams.api_base.StrictJSONParser"],
+    "DEFAULT_PAGINATION_CLASS": "teams.api_base.CursorPagination",
+    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "teams.api_base.exception_handler",
+    "UNAUTHENTICATED_USER": None,
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "AI Team Builder Agent Service",
+    "DESCRIPTION": "Design teams of LLM agents, run them durably, and trust them. See docs/api.md.",
+    "VERSION": "2.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SCHEMA_PATH_PREFIX": r"/api/v1",
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SERVE_AUTHENTICATION": [],
+}
+
+# --- Static files, logs -----------------------------------------------------------------------------------------------
+STATIC_URL = "/static/"
+STATIC_ROOT = env.str("STATIC_ROOT", default=str(DATA_DIR / "static"))
+WHITENOISE_USE_FINDERS = True  # no collectstatic needed in embedded mode; the container image collects
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
+}

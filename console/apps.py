@@ -1,0 +1,8 @@
+"""Django's entry to the app."""
+
+from django.apps import AppConfig
+
+
+class ConsoleConfig(AppConfig):
+    name = "console"
+    verbose_name = "Console"

@@ -1,0 +1,197 @@
+"""From a request to who asks, in which tenant, with which rights.
+
+Three doors: an API key (`Authorization: Bearer tb_live_<prefix>_<secret>`), the admin's session on the API, and the
+admin itself (MembershipBackend). All end in an `Actor`, which every service takes. Nothing here opens a tenant scope:
+keys and memberships are found through narrow SECURITY DEFINER functions (teams/sql/lookups.sql).
+"""
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.contrib.auth.backends import BaseBackend
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.db import connection
+from django.http import HttpRequest
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.authentication import SessionAuthentication as DRFSessionAuthentication
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from teams import keys
+from teams.errors import Forbidden, Unauthenticated
+from teams.models import Role
+
+SCOPES: dict[str, str] = {
+    "teams:read": "see teams, their versions, templates, tools and providers",
+    "teams:write": "create, change, roll back, delete and restore teams",
+    "executions:read": "see runs, their steps and live events",
+    "executions:run": "start, cancel and retry runs",
+    "templates:write": "change role templates",
+    "tools:write": "switch tools on and off",
+    "keys:write": "create, list, rotate and revoke API keys",
+    "members:write": "see and change members",
+    "audit:read": "read the audit trail",
+}
+"""Every scope an API key can have, with its meaning as shown to people."""
+
+ALL_SCOPES = frozenset(SCOPES)
+
+_VIEWER = frozenset({"teams:read", "executions:read"})
+_OPERATOR = _VIEWER | {"teams:write", "executions:run", "templates:write"}
+ROLE_SCOPES: dict[str, frozenset[str]] = {Role.VIEWER: _VIEWER, Role.OPERATOR: _OPERATOR, Role.ADMIN: ALL_SCOPES}
+"""What a member may do, in the words of scopes."""
+
+SESSION_TENANT = "tenant_id"
+"""Session key of the tenant an operator has chosen."""
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Who acts, in which tenant, with which scopes. `label` goes to history and audit: "user:alice", "key:PREFIX"."""
+
+    tenant_id: UUID
+    tenant_slug: str
+    label: str
+    scopes: frozenset[str]
+    user_id: int | None = None
+    is_authenticated: bool = True  # DRF asks this of `request.user`
+
+    def require(self, scope: str) -> None:
+        """Raise `Forbidden` naming the scope when it is missing."""
+        if scope not in self.scopes:
+            raise Forbidden(f"this needs the scope {scope} ({SCOPES[scope]}); {self.label} does not have it")
+
+    @property
+    def pk(self) -> str:
+        """Identity for throttles and logs."""
+        return f"{self.tenant_id}:{self.label}"
+
+
+def system_actor(tenant_id: UUID, tenant_slug: str, name: str) -> Actor:
+    """Return the actor of the product's own work in a tenant, e.g. "system:execute_team"."""
+    return Actor(tenant_id, tenant_slug, f"system:{name}", ALL_SCOPES)
+
+
+@dataclass(frozen=True)
+class Member:
+    """A user's place in one tenant."""
+
+    tenant_id: UUID
+    slug: str
+    name: str
+    role: str
+
+
+def memberships_of(user_id: int) -> list[Member]:
+    """Return the active tenants a user belongs to, by slug."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT tenant_id, slug, name, role FROM memberships_of_v1(%s)", [user_id])
+        return [Member(*row) for row in cursor.fetchall()]
+
+
+def chosen_member(request: HttpRequest) -> Member | None:
+    """Return the membership the session has chosen, else the user's first; None for a user of no tenant."""
+    members = memberships_of(request.user.pk)
+    chosen = request.session.get(SESSION_TENANT)
+    return next((member for member in members if str(member.tenant_id) == chosen), members[0] if members else None)
+
+
+def actor_of_member(user: AbstractBaseUser, member: Member) -> Actor:
+    """Return a signed-in user as an actor of the tenant."""
+    return Actor(member.tenant_id, member.slug, f"user:{user.get_username()}", ROLE_SCOPES[member.role], user.pk)
+
+
+# --- API --------------------------------------------------------------------------------------------------------------
+
+
+class ApiKeyAuthentication(BaseAuthentication):
+    """`Authorization: Bearer tb_live_<prefix>_<secret>`; anything wrong with a given key is one and the same 401."""
+
+    def authenticate(self, request: Request) -> tuple[Actor, keys.FoundKey] | None:
+        header = request.headers.get("Authorization", "")
+        if not header:
+            return None
+        scheme, _space, key = header.partition(" ")
+        if scheme.lower() != "bearer":
+            raise Unauthenticated("use `Authorization: Bearer <API key>`")
+        found = keys.authenticate(key.strip())
+        scopes = frozenset(found.scopes) & ALL_SCOPES
+        return Actor(found.tenant_id, found.tenant_slug, f"key:{found.prefix}", scopes), found
+
+    def authenticate_header(self, request: Request) -> str:
+        return "Bearer"
+
+
+class SessionAuthentication(DRFSessionAuthentication):
+    """The admin's session on the API, with CSRF protection, in the tenant the session has chosen."""
+
+    def authenticate(self, request: Request) -> tuple[Actor, None] | None:  # type: ignore[override]
+        result = super().authenticate(request)
+        if result is None:
+            return None
+        member = chosen_member(request._request)
+        if member is None:
+            raise Forbidden("your user belongs to no tenant; ask a tenant's admin to add you")
+        return actor_of_member(result[0], member), None
+
+
+class ScopePermission(BasePermission):
+    """A view says `scopes = {"GET": "teams:read", ...}`; a method without an entry is refused."""
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        if not isinstance(request.user, Actor):
+            raise Unauthenticated("send an API key: `Authorization: Bearer <API key>`")
+        needed: dict[str, str] = getattr(view, "scopes", {})
+        method = "GET" if request.method in {"HEAD", "OPTIONS"} else request.method or ""
+        if method in needed:
+            request.user.require(needed[method])
+        return True
+
+
+class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    """How the OpenAPI document names API keys."""
+
+    target_class = "teams.access.ApiKeyAuthentication"
+    name = "apiKey"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
+        return {"type": "http", "scheme": "bearer", "description": "API key: tb_live_<prefix>_<secret>"}
+
+
+class SessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    """How the OpenAPI document names the admin's session."""
+
+    target_class = "teams.access.SessionAuthentication"
+    name = "session"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
+        return {"type": "apiKey", "in": "cookie", "name": "sessionid"}
+
+
+# --- admin ------------------------------------------------------------------------------------------------------------
+
+_ADMIN_ONLY = {"membership", "apikey", "tenanttool"}
+
+
+class MembershipBackend(BaseBackend):
+    """Permissions from the membership in the chosen tenant; there are no global groups.
+
+    The admin site puts the membership on the user (`user.member`) for the request; without one nothing is allowed.
+    Model permissions map to roles: viewer sees, operator changes, admin also members, keys and tools.
+    """
+
+    def has_perm(self, user_obj: Any, perm: str, obj: Any = None) -> bool:
+        member: Member | None = getattr(user_obj, "member", None)
+        if not user_obj.is_active or member is None:
+            return False
+        _app, _dot, codename = perm.partition(".")
+        action, _bar, model = codename.partition("_")
+        if action == "view":
+            return model not in _ADMIN_ONLY or member.role == Role.ADMIN
+        return member.role == Role.ADMIN or (member.role == Role.OPERATOR and model not in _ADMIN_ONLY)
+
+    def has_module_perms(self, user_obj: Any, app_label: str) -> bool:
+        return user_obj.is_active and getattr(user_obj, "member", None) is not None

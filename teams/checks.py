@@ -1,0 +1,74 @@
+"""System checks: a wrong setting is named with its cure before anything is served.
+
+ATB.E001 secrets, ATB.E002 model, ATB.E003 roles of the database login. The last needs a connection, so it runs with
+`manage.py check --database default`, in /health/ready and at the start of web and worker.
+"""
+
+import sys
+from typing import Any
+
+from django.conf import settings
+from django.core import checks
+from django.core.checks import CheckMessage, Error
+from django.db import connections
+
+_SECRETS = ("SECRET_KEY", "API_KEY_PEPPER")
+
+_LOGIN_SQL = """
+SELECT r.rolsuper, r.rolbypassrls,
+       EXISTS (SELECT 1 FROM pg_auth_members m JOIN pg_roles s ON s.oid = m.roleid
+               WHERE m.member = r.oid AND s.rolname = 'atb_system' AND m.inherit_option),
+       EXISTS (SELECT 1 FROM pg_class c WHERE c.relowner = r.oid AND c.relrowsecurity)
+FROM pg_roles r WHERE r.rolname = session_user
+"""
+
+
+@checks.register(checks.Tags.security)
+def secrets_are_set(app_configs: Any = None, **_: Any) -> list[CheckMessage]:
+    """Secrets have no default: a known default would let anyone forge sessions and keys."""
+    return [
+        Error(f"{name} is not set", hint=f"put a long random value into {name}; see .env.example", id="ATB.E001")
+        for name in _SECRETS
+        if not getattr(settings, name)
+    ]
+
+
+@checks.register()
+def default_model_is_known(app_configs: Any = None, **_: Any) -> list[CheckMessage]:
+    """DEFAULT_MODEL is `provider:model`."""
+    provider, _sep, model = settings.DEFAULT_MODEL.partition(":")
+    if provider and model:
+        return []
+    return [Error(f"DEFAULT_MODEL is {settings.DEFAULT_MODEL!r}", hint="write provider:model, e.g. openai:gpt-4o-mini", id="ATB.E002")]
+
+
+def login_faults() -> list[str]:
+    """Return why row level security would not hold for this database login; empty when it does."""
+    with connections["default"].cursor() as cursor:
+        cursor.execute(_LOGIN_SQL)
+        superuser, bypass, inherits, owns = cursor.fetchone()
+    faults = {
+        "is a superuser, which ignores row level security": superuser,
+        "has BYPASSRLS": bypass,
+        "inherits atb_system and so sees every tenant": inherits,
+        "owns tenant tables": owns,
+    }
+    return [text for text, present in faults.items() if present]
+
+
+@checks.register(checks.Tags.database)
+def login_is_walled_in(app_configs: Any = None, databases: Any = None, **_: Any) -> list[CheckMessage]:
+    """The product's login must be subject to row level security."""
+    if "default" not in (databases or []):
+        return []
+    return [
+        Error(f"the database login {text}", hint="let DATABASE_URL log in as atb_app; `manage.py roles` makes it", id="ATB.E003")
+        for text in login_faults()
+    ]
+
+
+def refuse_broken_configuration() -> None:
+    """End the process with the errors' texts; called where Django itself runs no checks (ASGI, WSGI)."""
+    errors = [message for message in checks.run_checks() if message.level >= checks.ERROR]
+    if errors:
+        sys.exit("\n".join(str(error) for error in errors))

@@ -1,0 +1,1 @@
+"""Small HTTP guards, as plain functions in settings.MIDDLEWARE's order."""
