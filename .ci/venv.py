@@ -5,12 +5,17 @@ Two makes at once are safe: the second waits for the lock and finds the work don
 """
 
 import fcntl
-import os
 import subprocess
 import sys
+from pathlib import Path
 
 OLDEST = (3, 11)
-SOURCES = ("pyproject.toml", "constraints.txt")
+SOURCES = (Path("pyproject.toml"), Path("constraints.txt"), Path(__file__))
+
+TOO_OLD = """
+Python 3.11 or newer is needed, and this is {}.
+Name another interpreter:  make PYTHON=/path/to/python3.12 ...
+"""
 
 NO_VENV = """
 This Python cannot make virtual environments (its ensurepip module is missing).
@@ -19,48 +24,43 @@ or name another interpreter:  make PYTHON=/path/to/python3.12 ...
 """
 
 
-def main(folder):  # type: (str) -> int
+def main(folder):  # type: (Path) -> int
     """Install what pyproject.toml names, at the versions of constraints.txt, unless that is done already."""
     if sys.version_info < OLDEST:
-        sys.stderr.write("Python %d.%d or newer is needed, this is %s.\n" % (OLDEST + (sys.version.split()[0],)))
-        sys.stderr.write("Name another interpreter:  make PYTHON=/path/to/python3.12 ...\n")
+        sys.stderr.write(TOO_OLD.format(sys.version.split()[0]))
         return 1
-    os.makedirs(folder, exist_ok=True)
-    with open(os.path.join(folder, ".lock"), "w") as lock:
+    folder.mkdir(exist_ok=True)
+    with (folder / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        stamp = os.path.join(folder, ".installed")
-        if not fresh(stamp):
-            status = install(folder)
-            if status:
-                return status
-            with open(stamp, "w"):
-                pass
-    return 0
+        stamp = folder / ".installed"
+        if fresh(stamp):
+            return 0
+        status = install(folder)
+        if status == 0:
+            stamp.touch()
+        return status
 
 
-def fresh(stamp):  # type: (str) -> bool
+def fresh(stamp):  # type: (Path) -> bool
     """Whether the stamp is younger than everything it stands for."""
-    if not os.path.exists(stamp):
-        return False
-    made = os.path.getmtime(stamp)
-    return all(os.path.getmtime(source) < made for source in SOURCES + (__file__,))
+    return stamp.exists() and all(source.stat().st_mtime < stamp.stat().st_mtime for source in SOURCES)
 
 
-def install(folder):  # type: (str) -> int
+def install(folder):  # type: (Path) -> int
     """Create the environment when there is none and install into it; returns the exit status of what failed."""
-    python = os.path.join(folder, "bin", "python")
-    if not os.path.exists(python) or subprocess.call([python, "-c", "import pip"]) != 0:
+    python = folder / "bin" / "python"
+    if not python.exists() or subprocess.call([str(python), "-c", "import pip"]) != 0:
         try:
             import ensurepip  # noqa: F401
         except ImportError:
             sys.stderr.write(NO_VENV)
             return 1
-        say("creating " + folder)
-        status = subprocess.call([sys.executable, "-m", "venv", folder])
+        say("creating {}".format(folder))
+        status = subprocess.call([sys.executable, "-m", "venv", str(folder)])
         if status:
             return status
-    pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--constraint", "constraints.txt"]
-    say("installing into " + folder + " (the first time: a minute or two)")
+    pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-c", "constraints.txt"]
+    say("installing into {} (the first time: a minute or two)".format(folder))
     status = subprocess.call([*pip, "--editable", ".[embedded,dev]"])
     if status:
         return status
@@ -72,10 +72,10 @@ def install(folder):  # type: (str) -> int
 
 
 def say(text):  # type: (str) -> None
-    """One line of progress."""
+    """Write one line of progress."""
     sys.stderr.write(text + "\n")
     sys.stderr.flush()
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    sys.exit(main(Path(sys.argv[1])))
