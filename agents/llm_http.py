@@ -1,0 +1,195 @@
+"""HTTP to model providers: one shared urllib3 pool, hard time limits, an answer cap, our own errors.
+
+urllib3 limits the wait for each read, not the whole call: a server that sends one byte a second would hold a worker
+thread for ever. So the response reads through `_LimitedReader`, which gives every read of the socket only what is
+left of the call's total, headers included.
+"""
+
+import http.client
+import io
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any
+
+import urllib3
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from urllib3 import exceptions as wire
+from urllib3.connection import HTTPConnection, HTTPSConnection
+
+from agents.llm_errors import (
+    AnswerTooLarge,
+    BadRequest,
+    CutStream,
+    LLMError,
+    ProviderTimeout,
+    ProviderUnavailable,
+    RequestsForbidden,
+)
+from agents.providers import is_loopback
+
+MAX_ANSWER_BYTES = 10_000_000
+READ_BYTES = 65_536
+# Connections kept open for each provider; more threads than that still work, their extra connections are closed.
+POOL_CONNECTIONS = 1024
+
+
+class Limits:
+    """Time limits of one call in seconds: to connect, between two reads, and in total."""
+
+    def __init__(self, total_s: float, *, connect_s: float, read_s: float) -> None:
+        self.deadline = time.monotonic() + total_s
+        self.connect_s = connect_s
+        self.read_s = read_s
+
+    @property
+    def left_s(self) -> float:
+        return self.deadline - time.monotonic()
+
+    def shorten(self, left_s: float) -> None:
+        """From now on wait at most so long."""
+        self.deadline = min(self.deadline, time.monotonic() + left_s)
+
+
+# The limits of the call this thread is making: http.client builds the response object without arguments of ours.
+_thread = threading.local()
+
+
+class _LimitedReader(io.RawIOBase):
+    """Reads the socket under the limits of a call."""
+
+    def __init__(self, sock: socket.socket, limits: Limits) -> None:
+        super().__init__()
+        self._sock = sock
+        self._raw = sock.makefile("rb", buffering=0)
+        self._limits = limits
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        left = self._limits.left_s
+        if left <= 0:
+            raise TimeoutError("total time limit")
+        self._sock.settimeout(min(self._limits.read_s, left))
+        return self._raw.readinto(buffer)
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+class _LimitedResponse(http.client.HTTPResponse):
+    def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
+        super().__init__(sock, *args, **kwargs)
+        self.fp.close()
+        self.fp = io.BufferedReader(_LimitedReader(sock, _thread.limits), READ_BYTES)
+
+
+class _HTTPConnection(HTTPConnection):
+    response_class = _LimitedResponse
+
+
+class _HTTPSConnection(HTTPSConnection):
+    response_class = _LimitedResponse
+
+
+class _HTTPPool(urllib3.HTTPConnectionPool):
+    ConnectionCls = _HTTPConnection
+
+
+class _HTTPSPool(urllib3.HTTPSConnectionPool):
+    ConnectionCls = _HTTPSConnection
+
+
+@lru_cache(maxsize=1)
+def _pool() -> urllib3.PoolManager:
+    # One TLS context for all: loading the system's certificates costs more than a call.
+    manager = urllib3.PoolManager(
+        num_pools=32, maxsize=POOL_CONNECTIONS, block=False, ssl_context=ssl.create_default_context()
+    )
+    manager.pool_classes_by_scheme = {"http": _HTTPPool, "https": _HTTPSPool}
+    return manager
+
+
+def check_allowed(url: str) -> None:
+    """Raise RequestsForbidden unless ALLOW_MODEL_REQUESTS lets us call this URL.
+
+    "all" allows every host; anything else, and no settings at all, only literal loopback addresses: a test or a
+    script that forgot to say so cannot reach a paid model.
+    """
+    try:
+        allowed = getattr(settings, "ALLOW_MODEL_REQUESTS", "local")
+    except ImproperlyConfigured:
+        allowed = "local"
+    if allowed != "all" and not is_loopback(url):
+        raise RequestsForbidden
+
+
+def post(url: str, body: bytes, headers: dict[str, str], limits: Limits) -> urllib3.BaseHTTPResponse:
+    """Send and return the response as soon as its headers are here; no redirects, no retries, no proxies."""
+    check_allowed(url)
+    left = limits.left_s
+    if left <= 0:
+        raise ProviderTimeout
+    _thread.limits = limits
+    timeout = urllib3.Timeout(connect=min(limits.connect_s, left), read=min(limits.read_s, left))
+    try:
+        return _pool().urlopen(
+            "POST",
+            url,
+            body=body,
+            headers=headers,
+            timeout=timeout,
+            redirect=False,
+            retries=False,
+            preload_content=False,
+            decode_content=False,
+        )
+    except wire.ProtocolError as error:
+        raise ProviderUnavailable("The provider closed the connection without an answer.") from error
+    except wire.HTTPError as error:
+        raise _translated(error) from error
+
+
+def chunks(response: urllib3.BaseHTTPResponse, cap: int = MAX_ANSWER_BYTES) -> Iterator[bytes]:
+    """The body as it comes. Raises AnswerTooLarge beyond `cap` bytes, CutStream when it breaks off."""
+    total = 0
+    while True:
+        try:
+            data = response.read1(READ_BYTES)
+        except wire.ProtocolError as error:
+            raise CutStream from error
+        except wire.HTTPError as error:
+            raise _translated(error) from error
+        if not data:
+            return
+        total += len(data)
+        if total > cap:
+            raise AnswerTooLarge(f"The provider's answer is larger than {cap:,} bytes.")
+        yield data
+
+
+def leave(response: urllib3.BaseHTTPResponse) -> None:
+    """Done with a response: a connection read to its end is kept for the next call, any other is closed."""
+    response.close()
+    response.release_conn()
+
+
+def _translated(error: wire.HTTPError) -> LLMError:
+    # A refused connection is a kind of ConnectTimeoutError there, so it is looked at first.
+    if isinstance(error, wire.NewConnectionError):
+        return ProviderUnavailable("The provider cannot be reached.")
+    if isinstance(error, wire.ConnectTimeoutError):
+        return ProviderTimeout("The provider does not take the connection in time.")
+    if isinstance(error, wire.TimeoutError):
+        return ProviderTimeout("The provider did not answer in time.")
+    if isinstance(error, wire.LocationValueError):
+        return BadRequest("The provider's base URL is not valid.")
+    if isinstance(error, wire.SSLError):
+        return ProviderUnavailable("The encrypted connection to the provider failed.")
+    return ProviderUnavailable()

@@ -1,0 +1,393 @@
+"""Models for tests, as real code: one in process, one behind HTTP. Neither costs anything; both always say the same.
+
+`ScriptedModel` is a `ChatModel` that answers from a script. `FakeLLMServer` is an OpenAI-compatible server for the
+wire path and for tests of whole processes; it runs in a thread of the test or by itself:
+
+    python -m tests.fakes --port 9100        (0: a free one; the first line printed ends with the base URL)
+
+The model name says how the server behaves, `fake+cut+times=1` for instance; see `FakeLLMServer`.
+"""
+
+import argparse
+import hashlib
+import json
+import threading
+import time
+import urllib.request
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Self
+
+from agents.llm import ChatAnswer, ChatRequest, OnToken
+
+Reply = str | ChatAnswer | BaseException
+
+
+def words_of(text: str) -> list[str]:
+    """The text cut after each blank, so that joining the words gives it back."""
+    words = text.split(" ")
+    return [f"{word} " for word in words[:-1]] + words[-1:]
+
+
+class ScriptedModel:
+    """Answers from a list of replies, one a call, or from a function of the request. Exceptions are raised.
+
+    Safe for threads. `requests` holds what was asked; a list that has run out raises AssertionError.
+    """
+
+    def __init__(self, script: Sequence[Reply] | Callable[[ChatRequest], Reply], *, latency_s: float = 0.0) -> None:
+        self.requests: list[ChatRequest] = []
+        self._script = script
+        self._latency_s = latency_s
+        self._lock = threading.Lock()
+
+    def chat(self, request: ChatRequest, on_token: OnToken | None = None) -> ChatAnswer:
+        with self._lock:
+            self.requests.append(request)
+            call = len(self.requests)
+        if self._latency_s:
+            time.sleep(self._latency_s)
+        reply = self._reply(request, call)
+        if isinstance(reply, BaseException):
+            raise reply
+        answer = reply if isinstance(reply, ChatAnswer) else self._answer(request, reply)
+        if on_token:
+            for word in words_of(answer.text):
+                on_token(word)
+        return answer
+
+    def _reply(self, request: ChatRequest, call: int) -> Reply:
+        if callable(self._script):
+            return self._script(request)
+        if call > len(self._script):
+            raise AssertionError(f"the script has {len(self._script)} replies, this is call {call}")
+        return self._script[call - 1]
+
+    @staticmethod
+    def _answer(request: ChatRequest, text: str) -> ChatAnswer:
+        asked = sum(len(str(message["content"]).split()) for message in request.messages)
+        return ChatAnswer(text, "stop", asked, len(text.split()), request.model, [], 0)
+
+
+# --- The server -------------------------------------------------------------------------------------------------------
+
+FAULTS = frozenset(
+    {"400", "401", "403", "404", "408", "429", "500", "503", "302", "timeout", "drip", "cut", "reset", "broken",
+     "huge", "empty", "context", "no-usage", "old-server", "new-limit"}
+)  # fmt: skip
+
+
+@dataclass
+class Rule:
+    """How to answer a call: the first rule whose `match` occurs in the messages and `model` in the name applies."""
+
+    match: str = ""
+    model: str = ""
+    answer: str | None = None
+    fault: str = ""
+    latency_ms: float = 0.0
+    retry_after: str = ""
+    times: int | None = None  # applies to so many calls of each conversation position; None: always
+    used: Counter[str] = field(default_factory=Counter)
+
+    def applies(self, call: "Call") -> bool:
+        if self.match not in call.text or self.model not in call.model:
+            return False
+        if self.times is not None and self.used[call.position] >= self.times:
+            return False
+        self.used[call.position] += 1
+        return True
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request to the server. `position` names the place in a conversation: same model and messages, same name."""
+
+    n: int
+    model: str
+    position: str
+    text: str
+    stream: bool
+    body: dict[str, Any]
+    headers: dict[str, str]
+
+
+def rule_in_name(model: str) -> Rule:
+    """`fake+429=2+latency=50+times=1` -> the rule it stands for."""
+    rule = Rule()
+    for part in model.split("+")[1:]:
+        name, _, value = part.partition("=")
+        if name in FAULTS:
+            rule = replace(rule, fault=name, retry_after=value)
+        elif name == "latency":
+            rule = replace(rule, latency_ms=float(value))
+        elif name == "times":
+            rule = replace(rule, times=int(value))
+        elif name == "answer":
+            rule = replace(rule, answer=value)
+    return rule
+
+
+class FakeLLMServer:
+    """A tiny OpenAI-compatible server that tells what it was asked.
+
+    Model names: `fake`, or with behaviours after `+`: latency=MS, times=N (the fault shows N times for each place in
+    a conversation, then it answers), answer=TEXT, and the faults 400 401 403 404 408 429[=RETRY_AFTER] 500 503 302
+    timeout drip cut reset broken huge empty context no-usage old-server (refuses stream_options) new-limit (refuses
+    max_tokens). Rules set by `rule()` or POST /_rules (a JSON list of `Rule` fields) come first.
+
+    GET /_stats: {calls, repeated, inflight, max_inflight, by_body_hash}; GET /_requests: every call; POST /_reset.
+    """
+
+    def __init__(self, port: int = 0) -> None:
+        self.rules: list[Rule] = []
+        self.calls: list[Call] = []
+        self.stopping = threading.Event()
+        self._named: dict[str, Rule] = {}
+        self._lock = threading.Lock()
+        self._inflight = self._max_inflight = 0
+        self._http = _Server(("127.0.0.1", port), _Handler)
+        self._http.fake = self
+        self.port: int = self._http.server_address[1]
+        self.base_url = f"http://127.0.0.1:{self.port}/v1"
+
+    def __enter__(self) -> Self:
+        threading.Thread(target=self._http.serve_forever, args=(0.02,), name="fake-llm", daemon=True).start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.stopping.set()
+        self._http.shutdown()
+        self._http.server_close()
+
+    def serve_forever(self) -> None:
+        self._http.serve_forever()
+
+    def rule(self, **fields: Any) -> None:
+        """Add a rule; the earlier one wins."""
+        self.rules.append(Rule(**fields))
+
+    def reset(self) -> None:
+        with self._lock:
+            self.rules, self.calls, self._named, self._max_inflight = [], [], {}, 0
+
+    def stats(self) -> dict[str, Any]:
+        with self._lock:
+            counted = Counter(call.position for call in self.calls)
+            return {
+                "calls": len(self.calls),
+                "repeated": len(self.calls) - len(counted),
+                "inflight": self._inflight,
+                "max_inflight": self._max_inflight,
+                "by_body_hash": dict(counted),
+            }
+
+    def take(self, body: dict[str, Any], headers: Mapping[str, str]) -> tuple[Call, Rule]:
+        """Write the call down and choose how to answer it."""
+        model, messages = str(body.get("model")), body.get("messages")
+        text = json.dumps([model, messages], sort_keys=True, ensure_ascii=False)
+        position = hashlib.sha256(text.encode()).hexdigest()[:16]
+        with self._lock:
+            call = Call(
+                len(self.calls) + 1, model, position, _spoken(messages), bool(body.get("stream")), body, dict(headers)
+            )
+            self.calls.append(call)
+            self._inflight += 1
+            self._max_inflight = max(self._max_inflight, self._inflight)
+            named = self._named.setdefault(model, rule_in_name(model))
+            return call, next((rule for rule in (*self.rules, named) if rule.applies(call)), Rule())
+
+    def leave(self) -> None:
+        with self._lock:
+            self._inflight -= 1
+
+
+def _spoken(messages: Any) -> str:
+    return "\n".join(str(message.get("content")) for message in messages or [])
+
+
+class _Server(ThreadingHTTPServer):
+    request_queue_size = 1024
+    daemon_threads = True
+    block_on_close = False
+    fake: FakeLLMServer
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Clients that leave early are part of the tests."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    server: _Server
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class names it so
+        """Tests read /_requests instead."""
+
+    def do_GET(self) -> None:
+        fake = self.server.fake
+        pages: dict[str, Callable[[], Any]] = {
+            "/_stats": fake.stats,
+            "/_requests": lambda: [vars(call) for call in fake.calls],
+            "/v1/models": lambda: {"object": "list", "data": [{"id": "fake", "object": "model"}]},
+            "/health": lambda: {"status": "ok"},
+        }
+        page = pages.get(self.path)
+        self._json(page() if page else {"error": {"message": "not found"}}, 200 if page else 404)
+
+    def do_POST(self) -> None:
+        fake = self.server.fake
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        if self.path == "/_reset":
+            fake.reset()
+            return self._json({})
+        if self.path == "/_rules":
+            fake.rules.extend(Rule(**fields) for fields in json.loads(body))
+            return self._json({})
+        if not self.path.endswith("/chat/completions"):
+            return self._json({"error": {"message": "not found"}}, 404)
+        call, rule = fake.take(json.loads(body), dict(self.headers.items()))
+        try:
+            if rule.latency_ms and not call.stream:
+                fake.stopping.wait(rule.latency_ms / 1000)
+            self._answer(call, rule)
+        finally:
+            fake.leave()
+        return None
+
+    def _answer(self, call: Call, rule: Rule) -> None:
+        text = rule.answer if rule.answer is not None else f"Answer {call.position[:8]} of {call.model} to you."
+        if rule.fault == "old-server" and "stream_options" in call.body:
+            return self._json({"error": {"message": "Unknown field: stream_options"}}, 400)
+        if rule.fault == "new-limit" and "max_tokens" in call.body:
+            message = "Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens' instead."
+            return self._json({"error": {"message": message}}, 400)
+        if rule.fault.isdigit():
+            return self._status(int(rule.fault), call, rule)
+        if rule.fault in ("timeout", "reset", "context", "broken", "huge", "drip"):
+            fault: Callable[[Call], None] = getattr(self, f"_{rule.fault}")
+            return fault(call)
+        if call.stream:
+            return self._stream(call, rule, "" if rule.fault == "empty" else text)
+        body = _body(call, "" if rule.fault == "empty" else text, usage=rule.fault != "no-usage")
+        if rule.fault == "cut":
+            return self._send(body[: len(body) // 2], length=len(body))
+        return self._send(body)
+
+    def _stream(self, call: Call, rule: Rule, text: str) -> None:
+        words = words_of(text)
+        if rule.fault == "cut":
+            words = words[: len(words) // 2]
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        for event in self._events(call, rule, words):
+            self._chunk(f"data: {event}\n\n".encode())
+        if rule.fault == "cut":
+            self.close_connection = True
+        else:
+            self._chunk(b"")
+
+    def _events(self, call: Call, rule: Rule, words: list[str]) -> Iterator[str]:
+        pause = rule.latency_ms / 1000 / max(1, len(words))
+        for word in words:
+            self.server.fake.stopping.wait(pause)
+            yield _event(call, {"content": word})
+        if rule.fault == "cut":
+            return
+        yield _event(call, {}, finish="stop")
+        if rule.fault not in ("no-usage", "old-server") and call.body.get("stream_options"):
+            yield json.dumps({"model": call.model, "choices": [], "usage": _usage(call, len(words))})
+        yield "[DONE]"
+
+    def _status(self, status: int, call: Call, rule: Rule) -> None:
+        headers = {"Retry-After": rule.retry_after} if rule.retry_after else {}
+        if status == 302:
+            headers["Location"] = f"{self.server.fake.base_url}/elsewhere"
+        sent_key = call.headers.get("Authorization", "")
+        self._json({"error": {"message": f"injected {status} for {sent_key}", "type": "fault"}}, status, headers)
+
+    def _context(self, _: Call) -> None:
+        message = "This model's maximum context length is 8 tokens."
+        self._json({"error": {"message": message, "code": "context_length_exceeded"}}, 400)
+
+    def _timeout(self, _: Call) -> None:
+        self.server.fake.stopping.wait(60)
+        self.close_connection = True
+
+    def _reset(self, _: Call) -> None:
+        self.close_connection = True
+
+    def _drip(self, _: Call) -> None:
+        """A byte now and then: never silent for long, never done."""
+        self.wfile.write(b"HTTP/1.1 200 OK\r\nX-Long: ")
+        while not self.server.fake.stopping.wait(0.05):
+            self.wfile.write(b"x")
+
+    def _broken(self, call: Call) -> None:
+        self._send(b'data: {"choices": [\n\n' if call.stream else b'{"choices": [', stream=call.stream)
+
+    def _huge(self, call: Call) -> None:
+        text = "x" * 10_500_000
+        self._send(f"data: {_event(call, {'content': text})}\n\n".encode() if call.stream else _body(call, text),
+                   stream=call.stream)  # fmt: skip
+
+    def _json(self, value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> None:
+        self._send(json.dumps(value).encode(), status=status, headers=headers)
+
+    def _send(
+        self,
+        body: bytes,
+        *,
+        status: int = 200,
+        headers: Mapping[str, str] | None = None,
+        length: int | None = None,
+        stream: bool = False,
+    ) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", "text/event-stream" if stream else "application/json")
+        self.send_header("Content-Length", str(length or len(body)))
+        for name, value in (headers or {}).items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+        self.close_connection = bool(length)
+
+    def _chunk(self, data: bytes) -> None:
+        self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
+
+
+def _usage(call: Call, words: int) -> dict[str, int]:
+    asked = len(call.text.split())
+    return {"prompt_tokens": asked, "completion_tokens": words, "total_tokens": asked + words}
+
+
+def _event(call: Call, delta: dict[str, Any], finish: str | None = None) -> str:
+    return json.dumps({"model": call.model, "choices": [{"index": 0, "delta": delta, "finish_reason": finish}]})
+
+
+def _body(call: Call, text: str, *, usage: bool = True) -> bytes:
+    message = {"role": "assistant", "content": text}
+    body = {"model": call.model, "choices": [{"index": 0, "message": message, "finish_reason": "stop"}]}
+    if usage:
+        body["usage"] = _usage(call, len(words_of(text)))  # type: ignore[assignment]
+    return json.dumps(body).encode()
+
+
+def control(base_url: str, path: str, body: Any = None) -> Any:
+    """Talk to a server in another process: `control(base_url, "/_stats")`; with a body it posts."""
+    root = base_url.removesuffix("/v1")
+    data = None if body is None else json.dumps(body).encode()
+    with urllib.request.urlopen(urllib.request.Request(f"{root}{path}", data=data), timeout=10) as response:
+        return json.load(response)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description="OpenAI-compatible fake server for tests")
+    parser.add_argument("--port", type=int, default=0)
+    server = FakeLLMServer(parser.parse_args().port)
+    print(f"ready {server.base_url}", flush=True)  # noqa: T201 - the parent process waits for this line
+    server.serve_forever()
