@@ -1,0 +1,98 @@
+"""What every test has: a migrated database under the product's own login, a cast of three, and no way to a paid model.
+
+Alice owns, Bob is on her team, Charlie must see nothing. tests/services.py starts PostgreSQL and Redis before this.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import psycopg
+import pytest
+from django.core.management import call_command
+from django.db import connections
+from django.test.testcases import TransactionTestCase
+from rest_framework.test import APIClient
+
+from teams.models import Role
+from tests import factories
+from tests.factories import Person
+
+# Browser tests drive playwright's event loop and the ORM from one thread.
+os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+
+_KEPT = {"django_migrations", "django_content_type", "auth_permission"}
+
+
+def _empty_tables() -> None:
+    """Empty all tables over the owner's connection: the product's login may not TRUNCATE."""
+    with psycopg.connect(os.environ["DATABASE_OWNER_URL"], autocommit=True) as connection:
+        rows = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
+        names = ", ".join(f'"{name}"' for (name,) in rows if name not in _KEPT)
+        connection.execute(f"TRUNCATE {names} RESTART IDENTITY CASCADE")
+
+
+TransactionTestCase._fixture_teardown = lambda self: _empty_tables()  # type: ignore[method-assign]
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_blocker: Any) -> Iterator[None]:
+    """Migrate as the owner, then let every test log in as atb_app, as the product does."""
+    with django_db_blocker.unblock():
+        call_command("migrate", verbosity=0)
+        _empty_tables()
+    yield
+    connections["default"].close()
+    if connections["default"].pool:
+        connections["default"].close_pool()
+
+
+@pytest.fixture(autouse=True)
+def _outer_transaction(request: pytest.FixtureRequest, settings: Any) -> None:
+    """A test that runs inside one transaction may open scopes in it; one with `transaction=True` may not."""
+    marker = request.node.get_closest_marker("django_db")
+    transactional = bool(marker and marker.kwargs.get("transaction")) or "transactional_db" in request.fixturenames
+    settings.TENANCY_ALLOW_OUTER_ATOMIC = not transactional
+
+
+@pytest.fixture
+def acme(db: None) -> Any:
+    """Alice's and Bob's tenant."""
+    return factories.TenantFactory.create(slug="acme", name="Acme")
+
+
+@pytest.fixture
+def globex(db: None) -> Any:
+    """Charlie's tenant."""
+    return factories.TenantFactory.create(slug="globex", name="Globex")
+
+
+@pytest.fixture
+def alice(acme: Any) -> Person:
+    """Admin of acme."""
+    return factories.person("alice", acme, Role.ADMIN)
+
+
+@pytest.fixture
+def bob(acme: Any) -> Person:
+    """Operator in acme."""
+    return factories.person("bob", acme, Role.OPERATOR)
+
+
+@pytest.fixture
+def charlie(globex: Any) -> Person:
+    """Admin of another tenant: must see nothing of acme."""
+    return factories.person("charlie", globex, Role.ADMIN)
+
+
+@pytest.fixture
+def api() -> Callable[..., APIClient]:
+    """`api(alice)` is a client with a fresh key of all scopes; `api(alice, "teams:read")` has just those."""
+
+    def client(who: Person | None = None, *scopes: str) -> APIClient:
+        made = APIClient()
+        if who is not None:
+            made.credentials(HTTP_AUTHORIZATION=f"Bearer {who.key(*scopes)}")
+        return made
+
+    return client
