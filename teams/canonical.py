@@ -46,7 +46,7 @@ def _plain(value: object) -> object:
 
 
 def canonical_json(value: object) -> str:
-    """One text for equal JSON values: keys sorted, no blanks, 1.0 written as 1. Raises ValueError for NaN and infinity."""
+    """One text for equal JSON values: keys sorted, no blanks, 1.0 written as 1. Raises ValueError for NaN."""
     return json.dumps(_plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 

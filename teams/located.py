@@ -33,7 +33,7 @@ _SAYINGS: dict[str, Say] = {
     "dict_type": _fixed("must be an object in { }"),
     "model_type": _fixed("must be an object in { }"),
     "uuid_type": _fixed("must be a UUID in quotes; leave it out and one is given"),
-    "uuid_parsing": _fixed("must be a UUID such as 7c9e6679-7425-40de-944b-e07fc1f90ae7; leave it out and one is given"),
+    "uuid_parsing": _fixed("must be a UUID, 8-4-4-4-12 hexadecimal digits; leave it out and one is given"),
     "greater_than_equal": lambda c: f"must be {_number(c['ge'])} or more",
     "less_than_equal": lambda c: f"must be {_number(c['le'])} or less",
     "value_error": lambda c: str(c["error"]),

@@ -4,6 +4,7 @@
 texts of the API documentation and of the admin.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Final, Self
 from uuid import UUID, uuid4
@@ -24,7 +25,7 @@ from pydantic_core import CoreSchema
 
 from teams.canonical import MAX_INTEGER, name_of_type, sha256_of, size_problem, walk_problems
 from teams.errors import Invalid, Located
-from teams.flow import MAX_FLOW_LENGTH, join_flow, parse_flow, role_problem, split_flow
+from teams.flow import MAX_ROLE_LENGTH, join_flow, parse_flow, role_problem, split_flow
 from teams.located import located
 from teams.spec_rules import rule_problems
 
@@ -37,8 +38,9 @@ MAX_ERRORS: Final = 50
 
 # V1 wrote a model as one text, with or without its provider. Only these words before a colon were providers: local
 # model names have colons of their own ("llama3:8b").
-_V1_PROVIDERS: Final = frozenset(
-    "anthropic azure cohere deepseek featherless google groq mistral ollama openai openrouter together vllm".split()
+_V1_MODEL: Final = re.compile(
+    r"\s*(anthropic|azure|cohere|deepseek|featherless|google|groq|mistral|ollama|openai|openrouter|together|vllm)\s*:(.*)",
+    re.IGNORECASE | re.DOTALL,
 )
 
 
@@ -142,20 +144,24 @@ class LLMConfiguration(_Shape):
         return self.model_dump(mode="json", exclude_none=True)
 
 
+def _nothing_set_as_null(configuration: LLMConfiguration | None) -> LLMConfiguration | None:
+    return configuration if configuration and configuration.parameters() else None
+
+
 class AgentSpec(_Shape):
     """One agent of a team."""
 
     agent_id: UUID | None = Field(
         None, description="Stays with the agent through every change, also of its role; given on save when left out."
     )
-    agent_role: Annotated[str, Field(max_length=1_000), AfterValidator(_role)] = Field(
+    agent_role: Annotated[str, Field(max_length=MAX_ROLE_LENGTH), AfterValidator(_role)] = Field(
         description='The name used in the flow, unique in the team, at most 100 characters, without "->".'
     )
     agent_name: Name = Field("", description="A name for people to read; empty: the role.")
     agent_personality: Prompt = Field("", description="Who the agent is and how it speaks.")
     agent_goal_based_prompt: Prompt = Field("", description="What the agent is to do: its instructions.")
     LLM_model: ModelRef | None = Field(None, description="The model it speaks with; null: the tenant's default model.")
-    LLM_configuration: LLMConfiguration | None = Field(
+    LLM_configuration: Annotated[LLMConfiguration | None, AfterValidator(_nothing_set_as_null)] = Field(
         None, description="Parameters such as temperature; null: the provider's defaults."
     )
     allow_team_builder_to_override_model: StrictBool = Field(
@@ -191,7 +197,7 @@ class TeamSpec(_Shape):
     agent_team_main_goal: Annotated[str, Field(max_length=20_000), AfterValidator(_not_blank)] = Field(
         description="The question or task put to the team."
     )
-    agent_team_flow: Annotated[str | None, Field(max_length=MAX_FLOW_LENGTH), AfterValidator(_flow)] = Field(
+    agent_team_flow: Annotated[str | None, AfterValidator(_flow)] = Field(
         None,
         description='Roles in speaking order, "A->B->C"; a role may speak twice. Null or empty: agents in list order.',
     )
@@ -204,13 +210,13 @@ class TeamSpec(_Shape):
     available_tools: ToolNames | None = Field(
         None, description="Tools agents may be given; null: every tool the tenant has enabled."
     )
-    allow_TBA_to_recommend_agents: StrictBool = Field(
+    allow_TBA_to_recommend_agents: StrictBool = Field(  # noqa: N815 - the name callers write
         False, description="The Team Builder may add agents, for example for roles that only the flow names."
     )
-    allow_TBA_how_many_more: Annotated[StrictInt, Field(ge=0, le=MAX_AGENTS)] = Field(
+    allow_TBA_how_many_more: Annotated[StrictInt, Field(ge=0, le=MAX_AGENTS)] = Field(  # noqa: N815 - the name callers write
         0, description="At most so many agents may be added."
     )
-    should_TBA_ask_caller_approval: StrictBool = Field(
+    should_TBA_ask_caller_approval: StrictBool = Field(  # noqa: N815 - the name callers write
         False, description="Added agents wait for a person's approval before they join the team."
     )
     metadata: Metadata = Field(default_factory=dict, description="Your own data about the team; never read here.")
@@ -218,18 +224,19 @@ class TeamSpec(_Shape):
     @classmethod
     def load(cls, config: object) -> Self:
         """Read a config written now or long ago. Raises Invalid with everything that is wrong with it."""
-        problems, readable = _document_problems(config)
+        document, readable = _document_problems(config)
         if not readable or not isinstance(config, dict):
-            raise _invalid(problems)
+            raise _invalid(document)
         config = _upgraded(config)
         spec = None
+        shape: list[Located] = []
         try:
             spec = cls.model_validate(config)
         except ValidationError as error:
-            problems += located(error, cls)
-        problems += rule_problems(config)
-        if problems or spec is None:
-            raise _invalid(problems)
+            shape = list(located(error, cls))
+        rules = list(rule_problems(config))
+        if spec is None or document or rules:
+            raise _invalid(document, shape, rules)
         return spec
 
     @property
@@ -263,9 +270,7 @@ def unfilled_roles(spec: TeamSpec) -> list[str]:
     return [role for role in dict.fromkeys(flow_roles(spec)) if role not in have]
 
 
-def assign_ids(
-    spec: TeamSpec, previous: TeamSpec | None = None, *, new_id: Callable[[], UUID] = uuid4
-) -> TeamSpec:
+def assign_ids(spec: TeamSpec, previous: TeamSpec | None = None, *, new_id: Callable[[], UUID] = uuid4) -> TeamSpec:
     """Give every agent without an id the one its role had in `previous`, or a new one.
 
     A client that writes a config again without ids changes its agents; it does not replace them.
@@ -310,21 +315,21 @@ def _upgraded(config: dict[str, Any]) -> dict[str, Any]:
 def _upgraded_agent(agent: object) -> object:
     if not isinstance(agent, dict) or not isinstance(model := agent.get("LLM_model"), str):
         return agent
-    provider, colon, name = model.partition(":")
-    if colon and provider.strip().lower() in _V1_PROVIDERS:
-        return {**agent, "LLM_model": {"provider": provider.strip().lower(), "model": name}}
+    if named := _V1_MODEL.fullmatch(model):
+        return {**agent, "LLM_model": {"provider": named[1].lower(), "model": named[2]}}
     return {**agent, "LLM_model": {"model": model}}
 
 
-def _invalid(problems: list[Located]) -> Invalid:
-    # A NUL or a NaN is found by the walk and again by the shape: the first of each place is enough.
-    first: dict[str, Located] = {}
-    several: list[Located] = []
-    for problem in problems:
-        if problem["loc"] not in first or problem["loc"] == "agent_team_flow":
-            first[problem["loc"]] = problem
-            several.append(problem)
-    count = len(several)
+def _invalid(*sources: list[Located]) -> Invalid:
+    """One error of all sources; where an earlier source has found fault, a later one has nothing to add.
+
+    (A NUL in a role is found by the walk through the document, and again by the shape and by the rules.)
+    """
+    problems: list[Located] = []
+    for source in sources:
+        known = {problem["loc"] for problem in problems}
+        problems += [problem for problem in source if problem["loc"] not in known]
+    count = len(problems)
     shown = f", the first {MAX_ERRORS} are shown" if count > MAX_ERRORS else ""
     detail = f"The team config has {count} error{'s' if count != 1 else ''}{shown}."
-    return Invalid(detail, errors=several[:MAX_ERRORS])
+    return Invalid(detail, errors=problems[:MAX_ERRORS])
