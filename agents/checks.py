@@ -1,0 +1,93 @@
+"""What a team config says of models and tools, held against what there is (settings.TEAM_SPEC_CHECKS).
+
+Each check returns (errors, warnings): errors keep the config from being saved, warnings are told and saved over.
+"""
+
+import difflib
+from collections.abc import Iterable, Iterator
+from uuid import UUID
+
+from agents import providers
+from agents.registry import default_model_of, disabled_tools, known_providers, missing_credentials, unavailable
+from agents.tools import CATALOGUE
+from teams.errors import Conflict, Located
+from teams.models import Tenant
+from teams.spec import TeamSpec
+
+Found = tuple[list[Located], list[Located]]
+
+NOT_CALLED_YET = "tools are recorded but not called yet: a note step says so in each run"
+
+
+def check_providers(spec: TeamSpec, tenant_id: UUID) -> Found:
+    """Every provider an agent names is known (else an error) and can be called (else a warning)."""
+    errors, warnings = [], []
+    for index, agent in enumerate(spec.agents):
+        name = agent.LLM_model.provider if agent.LLM_model else None
+        if name is None:
+            continue
+        loc = f"agents.{index}.LLM_model.provider"
+        if name not in providers.providers():
+            errors.append(Located(loc=loc, msg=_unknown_provider(name)))
+        elif missing := missing_credentials(name):
+            warnings.append(
+                Located(loc=loc, msg=_no_credentials(name, missing, agent.allow_team_builder_to_override_model))
+            )
+    return errors, warnings + _default_model(spec, tenant_id)
+
+
+def check_tools(spec: TeamSpec, tenant_id: UUID) -> Found:
+    """Every tool is in the catalogue and enabled for the tenant."""
+    lists: list[tuple[str, Iterable[str]]] = [("available_tools", spec.available_tools or ())]
+    lists += [(f"agents.{index}.agent_tools", agent.agent_tools) for index, agent in enumerate(spec.agents)]
+    off = disabled_tools(tenant_id)
+    errors = [error for loc, names in lists for error in _tools(loc, names, off)]
+    with_tools = [agent.agent_role for agent in spec.agents if agent.agent_tools]
+    if not with_tools:
+        return errors, []
+    return errors, [Located(loc="agents", msg=f"{NOT_CALLED_YET} ({', '.join(with_tools)})")]
+
+
+def _unknown_provider(name: str) -> str:
+    close = difflib.get_close_matches(name.lower(), providers.providers(), n=1)
+    meant = f' (did you mean "{close[0]}"?)' if close else ""
+    return f'"{name}" is not a known provider{meant}; {known_providers()}; null: the default model\'s provider'
+
+
+def _no_credentials(name: str, missing: list[str], swap_allowed: bool) -> str:
+    then = "the default model speaks instead" if swap_allowed else "runs answer 409"
+    return f'"{name}" has no credentials ({", ".join(missing)} is not set): until they are there {then}'
+
+
+def _default_model(spec: TeamSpec, tenant_id: UUID) -> list[Located]:
+    """One warning when agents leave their model open and the default cannot be called."""
+    users = [agent.agent_role for agent in spec.agents if agent.LLM_model is None or agent.LLM_model.provider is None]
+    if not users:
+        return []
+    try:
+        name, _model = default_model_of(Tenant.objects.get(id=tenant_id))
+        why = unavailable(name)
+    except Conflict as error:
+        return [Located(loc="agents", msg=error.detail)]
+    msg = f'the default model\'s provider "{name}" {why}; without it {", ".join(users)} cannot speak'
+    return [Located(loc="agents", msg=msg)] if why else []
+
+
+def _tools(loc: str, names: Iterable[str], off: frozenset[str]) -> Iterator[Located]:
+    for index, name in enumerate(names):
+        if problem := tool_problem(name, off):
+            yield Located(loc=f"{loc}.{index}", msg=problem)
+
+
+def tool_problem(name: str, off: frozenset[str]) -> str:
+    """Return why agents may not be given this tool; "" when they may. `off` are the tools the tenant switched off."""
+    if name not in CATALOGUE:
+        close = difflib.get_close_matches(name[:100], CATALOGUE, n=1)
+        meant = f'did you mean "{close[0]}"? ' if close else ""
+        return f'"{name}" is not a known tool: {meant}there are {", ".join(CATALOGUE)}'
+    if name in off:
+        return (
+            f'"{name}" is switched off for your tenant: remove it here, or let an admin enable it '
+            f"(PATCH /api/v1/tools/{name}, or Tools in the admin)"
+        )
+    return ""

@@ -1,0 +1,170 @@
+"""What a tenant's agents may use: role templates, tools and models. Reads only.
+
+Each question that needs the database opens its own short scope, so it can be asked before any transaction.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from agents import providers
+from agents.models import RoleTemplate, TenantTool
+from agents.templates import DEFAULT_TEMPLATES, Template
+from agents.tools import CATALOGUE
+from teams.errors import Conflict
+from teams.models import Tenant
+from teams.spec import AgentSpec, ModelRef, TeamSpec, flow_roles, unfilled_roles
+from teams.tenancy import tenant as scope
+
+ModelName = tuple[str, str]
+"""(provider, the provider's name of the model)."""
+
+
+# --- templates and tools ----------------------------------------------------------------------------------------------
+
+
+def templates_of(tenant_id: UUID) -> dict[str, Template]:
+    """Return the tenant's templates by role: the defaults first, then its own by role; its own wording wins."""
+    with scope(tenant_id):
+        own = {row.role: as_template(row) for row in RoleTemplate.objects.order_by("role")}
+    return {**DEFAULT_TEMPLATES, **own}
+
+
+def as_template(row: RoleTemplate) -> Template:
+    """Return a stored template in the shape agents are made from."""
+    return Template(row.role, row.name, row.personality, row.prompt, tuple(row.tools))
+
+
+def disabled_tools(tenant_id: UUID) -> frozenset[str]:
+    """Return the names of the catalogue's tools that the tenant has switched off."""
+    with scope(tenant_id):
+        off = TenantTool.objects.filter(enabled=False).values_list("name", flat=True)
+        return frozenset(off) & CATALOGUE.keys()
+
+
+def enabled_tools(tenant_id: UUID) -> tuple[str, ...]:
+    """Return the names of the tools agents of this tenant may be given, in the catalogue's order."""
+    off = disabled_tools(tenant_id)
+    return tuple(name for name in CATALOGUE if name not in off)
+
+
+# --- models -----------------------------------------------------------------------------------------------------------
+
+
+def default_model_of(tenant: Tenant) -> ModelName:
+    """Return the model of agents that name none: the tenant's, else the platform's. Raises `Conflict` for a tenant's
+    default that cannot be read."""
+    if not tenant.default_model:
+        return providers.default_model()
+    name, _colon, model = tenant.default_model.partition(":")
+    if not (name.strip() and model.strip()):
+        raise Conflict(
+            f"the tenant's default model is {tenant.default_model!r}: it is written provider:model, "
+            "for example openai:gpt-4o-mini; correct it in the tenant's settings"
+        )
+    return name.strip(), model.strip()
+
+
+def resolve_model(ref: ModelRef | None, default: ModelName) -> ModelName:
+    """Return which model an agent's `LLM_model` means: what it leaves open is the default model's."""
+    if ref is None:
+        return default
+    return ref.provider or default[0], ref.model
+
+
+def missing_credentials(provider: str) -> list[str]:
+    """Return the settings a person must give before a known provider can be called; empty: it is ready.
+
+    Raises `UnknownProvider`."""
+    return providers.provider(provider).missing
+
+
+def unavailable(provider: str) -> str:
+    """Return why a provider cannot be called, as the end of a sentence about it; "" when it can."""
+    if provider not in providers.providers():
+        return f"is not a known provider ({known_providers()})"
+    missing = missing_credentials(provider)
+    return f"has no credentials: {', '.join(missing)} is not set" if missing else ""
+
+
+def known_providers() -> str:
+    """Return the names of all configured providers, as text for people."""
+    return f"known: {', '.join(providers.providers())}"
+
+
+# --- agents of a run --------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class ResolvedAgent:
+    """An agent with all that a run needs and nothing left open. `tools` are those enabled now."""
+
+    agent_id: str
+    role: str
+    name: str
+    personality: str
+    prompt: str
+    provider: str
+    model: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    context_tokens: int = providers.DEFAULT_CONTEXT_TOKENS
+    tools: tuple[str, ...] = ()
+    swapped_from: str | None = None
+    """`provider:model` the agent asked for, when the default model took its place."""
+
+
+def resolved_agents(spec: TeamSpec, tenant: Tenant) -> list[ResolvedAgent]:
+    """Return every agent that speaks, in list order, with the model it will really use.
+
+    An agent that allows it gets the default model when its own cannot be called; `swapped_from` says so. Raises
+    `Conflict` naming everything that keeps the team from running.
+    """
+    if unfilled := unfilled_roles(spec):
+        raise Conflict(f"no agent has the role {', '.join(unfilled)}, which the flow names")
+    speaking = set(flow_roles(spec))
+    default, off = default_model_of(tenant), disabled_tools(tenant.id)
+    resolved, missing = [], []
+    for agent in (agent for agent in spec.agents if agent.agent_role in speaking):
+        wanted = resolve_model(agent.LLM_model, default)
+        model, problem = _callable_model(agent, wanted, default)
+        if problem:
+            missing.append(f"{agent.agent_role}: {problem}")
+        else:
+            resolved.append(_resolved(agent, model, wanted, off))
+    if missing:
+        raise Conflict(f"The team cannot run now. {'; '.join(dict.fromkeys(missing))}")
+    return resolved
+
+
+def _callable_model(agent: AgentSpec, wanted: ModelName, default: ModelName) -> tuple[ModelName, str]:
+    """The model the agent speaks with, and why it cannot be called ("" when it can)."""
+    why = unavailable(wanted[0])
+    if not why:
+        return wanted, ""
+    problem = f"{wanted[0]} {why}"
+    if wanted[0] == default[0]:
+        return wanted, problem
+    if not agent.allow_team_builder_to_override_model:
+        return wanted, f"{problem}, and allow_team_builder_to_override_model is false"
+    default_why = unavailable(default[0])
+    return (
+        default,
+        f"{problem}, and the default model cannot stand in: {default[0]} {default_why}" if default_why else "",
+    )
+
+
+def _resolved(agent: AgentSpec, model: ModelName, wanted: ModelName, off: frozenset[str]) -> ResolvedAgent:
+    return ResolvedAgent(
+        agent_id=str(agent.agent_id or ""),
+        role=agent.agent_role,
+        name=agent.shown_name,
+        personality=agent.agent_personality,
+        prompt=agent.agent_goal_based_prompt,
+        provider=model[0],
+        model=model[1],
+        parameters=agent.LLM_configuration.parameters() if agent.LLM_configuration else {},
+        context_tokens=providers.provider(model[0]).facts(model[1]).context_tokens,
+        tools=tuple(tool for tool in agent.agent_tools if tool in CATALOGUE and tool not in off),
+        swapped_from=":".join(wanted) if model != wanted else None,
+    )
