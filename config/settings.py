@@ -128,7 +128,7 @@ TENANCY_ALLOW_OUTER_ATOMIC = False  # tests alone wrap everything in one transac
 
 # --- Teams, agents, models --------------------------------------------------------------------------------------------
 TEAM_SPEC_CHECKS = ["agents.checks.check_providers", "agents.checks.check_tools"]
-TEAM_BUILDER = "agents.builder.fill"
+TEAM_BUILDER = "agents.building.fill"
 CONFIG_MAX_BYTES = 1_000_000
 DATA_UPLOAD_MAX_MEMORY_SIZE = env.int("BODY_MAX_BYTES", default=2_000_000)
 
@@ -136,6 +136,23 @@ OPENAI_BASE_URL = env.str("OPENAI_BASE_URL", default="https://api.openai.com/v1"
 OPENAI_API_KEY = env.str("OPENAI_API_KEY", default="")
 DEFAULT_MODEL = env.str("DEFAULT_MODEL", default="openai:gpt-4o-mini")
 ALLOW_MODEL_REQUESTS = env.str("ALLOW_MODEL_REQUESTS", default="all")
+# What agents/providers.py reads. Prices are USD per million tokens (in, out); a model that is not listed has no price.
+LLM_PROVIDERS: dict[str, dict[str, Any]] = {
+    "openai": {
+        "label": "OpenAI or any compatible endpoint",
+        "base_url": OPENAI_BASE_URL,
+        "api_key": OPENAI_API_KEY,
+        "key_variable": "OPENAI_API_KEY",
+        "models": {
+            "gpt-4o": {"context_tokens": 128_000, "price": ("2.50", "10.00")},
+            "gpt-4o-mini": {"context_tokens": 128_000, "price": ("0.15", "0.60")},
+            "gpt-4.1": {"context_tokens": 1_047_576, "price": ("2.00", "8.00")},
+            "gpt-4.1-mini": {"context_tokens": 1_047_576, "price": ("0.40", "1.60")},
+            "gpt-4.1-nano": {"context_tokens": 1_047_576, "price": ("0.10", "0.40")},
+            "smollm2-135m-instruct": {"context_tokens": 8_192, "price": ("0", "0")},  # the embedded demo model
+        },
+    },
+}
 
 # --- Executions -------------------------------------------------------------------------------------------------------
 EXECUTE_WAIT_SECONDS = env.float("EXECUTE_WAIT_SECONDS", default=30.0)
