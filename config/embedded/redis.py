@@ -4,6 +4,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from config.embedded.errors import EmbeddedError
 from config.embedded.ports import LOOPBACK
@@ -50,7 +52,8 @@ def program(folder: Path, port: int, password: str, log: Path) -> Program:
 
 def answers(address: str) -> bool:
     """Whether the server answers a ping with our password."""
-    client = redis.Redis.from_url(address, socket_connect_timeout=1, socket_timeout=1)
+    once = Retry(NoBackoff(), 0)  # whoever asks, asks again
+    client = redis.Redis.from_url(address, socket_connect_timeout=1, socket_timeout=1, retry=once)
     try:
         return bool(client.ping())
     except redis.ConnectionError:
