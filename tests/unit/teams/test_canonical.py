@@ -49,9 +49,9 @@ def test_nan_has_no_canonical_form():
         canonical_json(float("nan"))
 
 
-def test_a_document_nested_a_million_deep_is_refused_without_recursion():
+def test_a_document_nested_very_deep_is_refused_without_recursion():
     document: dict = {}
-    for _ in range(1_000_000):
+    for _ in range(100_000):
         document = {"a": document}
     problems, readable = walk_problems(document)
     assert not readable
