@@ -7,11 +7,13 @@ from typing import TypedDict
 from uuid import UUID, uuid4
 
 from agents.templates import DEFAULT_TEMPLATES, Template
+from teams.canonical import MAX_BYTES, size_problem
 from teams.errors import Located
-from teams.spec import MAX_AGENTS, AgentSpec, TeamSpec, assign_ids, unfilled_roles
+from teams.spec import MAX_AGENTS, AgentSpec, TeamSpec, assign_ids, dump, unfilled_roles
 
 ADDED_BY = "team-builder"
 _FLOW = "agent_team_flow"
+_ROOM = 1_000  # bytes for what is written into the config on save, such as the tenant's slug
 
 
 class Addition(TypedDict):
@@ -54,6 +56,9 @@ def fill_roles(
         complete = complete.model_copy(update={"agents": complete.agents + added})
         reasons |= dict.fromkeys(missing, "the flow names this role and no agent had it")
     complete = assign_ids(complete, previous, new_id=new_id)
+    # Defaults, ids and added agents make the config longer than what was sent; a stored one must load again.
+    if too_large := size_problem(dump(complete), MAX_BYTES - _ROOM):
+        errors.append(Located(loc="", msg=f"the completed config {too_large}"))
     return FillResult(
         spec=complete,
         additions=tuple(_addition(agent, reasons) for agent in complete.agents if agent.agent_role in reasons),

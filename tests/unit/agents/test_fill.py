@@ -119,3 +119,9 @@ def test_every_role_that_cannot_be_filled_is_named():
 
 def test_approval_is_not_asked_when_there_is_nothing_to_approve():
     assert fill(spec("A", ["A"], should_TBA_ask_caller_approval=True, **BUILDER)).errors == ()
+
+
+def test_a_config_that_would_be_too_large_to_load_again_is_refused():
+    result = fill(spec(metadata={"notes": "x" * 999_000}))
+    assert [error["loc"] for error in result.errors] == [""]
+    assert "the completed config is 1.0 MB" in result.errors[0]["msg"]
