@@ -5,6 +5,7 @@ call, no retries: the engine decides about those. Streams when the caller wants 
 """
 
 import time
+from contextlib import suppress
 from typing import Any
 
 import orjson
@@ -100,11 +101,9 @@ class OpenAICompatible:
 
     def _refusal(self, response: urllib3.BaseHTTPResponse) -> LLMError:
         body = b""
-        try:
+        with suppress(LLMError):  # a refusal that cannot be read to its end still has its status
             for chunk in chunks(response, cap=ERROR_BODY_BYTES):
                 body += chunk
-        except LLMError:
-            pass  # The status says enough.
         return error_for(response.status, response.headers, body, self._provider.api_key)
 
     def _headers(self) -> dict[str, str]:
