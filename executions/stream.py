@@ -1,0 +1,156 @@
+"""What a worker tells those who watch a run: that there is news in the rows, and a model's words as they come.
+
+Rows are the truth and Redis may be gone, slow or empty: whatever is sent here may be lost, and the page is still built
+in full from the rows (executions/follow.py). So a broken Redis is logged once and costs a run nothing.
+"""
+
+import logging
+import threading
+import time
+from functools import lru_cache
+from types import TracebackType
+from typing import Any, Self
+from uuid import UUID
+
+import orjson
+import redis
+from django.conf import settings
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+logger = logging.getLogger(__name__)
+
+TIMEOUT_SECONDS = 0.5
+"""Longest wait for Redis to connect or to take a message."""
+
+PAUSE_SECONDS = 5.0
+"""After a failure nothing is sent for so long; then one thread tries while the others stay quiet."""
+
+FEW_STREAMS = 64
+"""Up to so many open token streams in this process, tokens are sent nearly at once."""
+
+FEW_STREAMS_MS = 4
+MANY_STREAMS_MS = 30
+"""Least milliseconds between two messages of one stream, with few and with many streams open."""
+
+
+def channel(prefix: str, tenant_id: UUID, execution_id: UUID) -> str:
+    """The channel of one run. The tenant is part of it, so that a wrong id can never meet another tenant's run."""
+    return f"{prefix}:live:{tenant_id}:{execution_id}"
+
+
+def idle_channel(prefix: str) -> str:
+    """A channel nobody sends to; a follower stays subscribed to it (see executions/hub.py)."""
+    return f"{prefix}:live"
+
+
+class Publisher:
+    """Sends messages to one Redis and never raises for it."""
+
+    def __init__(self, url: str, prefix: str) -> None:
+        self.prefix = prefix
+        self._client = redis.Redis.from_url(
+            url,
+            socket_connect_timeout=TIMEOUT_SECONDS,
+            socket_timeout=TIMEOUT_SECONDS,
+            # A connection that died with a Redis restart is replaced once; more would add waits to a run.
+            retry=Retry(NoBackoff(), 1),
+        )
+        self._lock = threading.Lock()
+        self._quiet_until: float | None = None  # time.monotonic(); None: Redis answers
+
+    def send(self, to: str, message: dict[str, Any]) -> None:
+        """Publish a message, or drop it while Redis is away."""
+        if self._quiet_until is not None and not self._may_try():
+            return
+        try:
+            self._client.publish(to, orjson.dumps(message))
+        except redis.RedisError as error:
+            self._failed(error)
+        else:
+            if self._quiet_until is not None:
+                self._recovered()
+
+    def _may_try(self) -> bool:
+        with self._lock:
+            if self._quiet_until is None:
+                return True
+            if time.monotonic() < self._quiet_until:
+                return False
+            self._quiet_until = time.monotonic() + PAUSE_SECONDS  # the others stay quiet while this thread tries
+            return True
+
+    def _failed(self, error: redis.RedisError) -> None:
+        with self._lock:
+            first, self._quiet_until = self._quiet_until is None, time.monotonic() + PAUSE_SECONDS
+        if first:
+            logger.warning("live events are not sent while Redis is away (runs go on, pages read the rows): %s", error)
+
+    def _recovered(self) -> None:
+        with self._lock:
+            self._quiet_until = None
+        logger.info("live events are sent again")
+
+
+@lru_cache(maxsize=8)
+def _publisher(url: str, prefix: str) -> Publisher:
+    return Publisher(url, prefix)
+
+
+def publisher() -> Publisher:
+    """This process's publisher; its client is apart from the broker's, so that neither waits for the other."""
+    return _publisher(settings.REDIS_URL, settings.REDIS_PREFIX)
+
+
+def publish_news(tenant_id: UUID, execution_id: UUID, event_seq: int) -> None:
+    """Tell watchers that the run's rows have an event of this number. Call after the commit."""
+    sender = publisher()
+    sender.send(channel(sender.prefix, tenant_id, execution_id), {"t": "news", "seq": event_seq})
+
+
+class TokenStream:
+    """A model's words on their way to watchers: `with TokenStream(tenant, run, "r1/Critic/llm0") as tokens: ...write()`.
+
+    `at` in each message is how many characters of this call were sent before it: 0 tells a watcher to begin anew (a
+    call that broke off is made again under the same key), and a jump that a message was lost.
+    """
+
+    _open = 0
+    _open_lock = threading.Lock()
+
+    def __init__(self, tenant_id: UUID, execution_id: UUID, key: str) -> None:
+        self._publisher = publisher()
+        self._channel = channel(self._publisher.prefix, tenant_id, execution_id)
+        self._key = key
+        self._held: list[str] = []
+        self._at = 0
+        self._sent = 0.0  # time.monotonic()
+
+    def __enter__(self) -> Self:
+        with self._open_lock:
+            TokenStream._open += 1
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with self._open_lock:
+            TokenStream._open -= 1
+        self.flush()
+
+    def write(self, text: str) -> None:
+        """Send text, together with what was held back, unless the last message is only a few milliseconds old."""
+        self._held.append(text)
+        least = FEW_STREAMS_MS if TokenStream._open <= FEW_STREAMS else MANY_STREAMS_MS
+        if (time.monotonic() - self._sent) * 1000 >= least:
+            self.flush()
+
+    def flush(self) -> None:
+        """Send what was held back."""
+        text = "".join(self._held)
+        if not text:
+            return
+        self._held.clear()
+        self._publisher.send(self._channel, {"t": "token", "key": self._key, "at": self._at, "text": text})
+        self._at += len(text)
+        self._sent = time.monotonic()
