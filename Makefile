@@ -32,6 +32,7 @@ format: $(STAMP) ## format the code and fix what ruff can fix
 	$(BIN)/ruff check --fix .
 
 clean: ## remove the virtual environment, caches and the data of the embedded services (.data)
+	@if [ -e .data/run/env ]; then echo "services run on .data: stop them first (Ctrl-C in their terminal)"; exit 1; fi
 	rm -rf $(VENV) .data .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache staticfiles build *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

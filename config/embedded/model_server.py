@@ -17,6 +17,14 @@ CONTEXT_TOKENS = 8192  # of one conversation (what the model was trained on); pr
 PARALLEL = 2  # answers written at the same time
 
 
+def threads() -> int:
+    """How many to compute with: one core stays with web, worker and database.
+
+    llama.cpp's threads wait for each other, so with one core too many taken it falls to a third of its speed.
+    """
+    return min(4, max(1, (os.cpu_count() or 2) - 1))
+
+
 def parameters(weights: Path, alias: str, port: int, api_key: str) -> xllamacpp.CommonParams:
     """What a 135 M model needs to stay readable: short answers and a penalty on repeating itself."""
     wanted = xllamacpp.CommonParams()
@@ -30,7 +38,7 @@ def parameters(weights: Path, alias: str, port: int, api_key: str) -> xllamacpp.
     wanted.n_ctx = CONTEXT_TOKENS * PARALLEL
     wanted.n_predict = 160
     wanted.n_gpu_layers = 0
-    wanted.cpuparams.n_threads = wanted.cpuparams_batch.n_threads = os.cpu_count() or 2
+    wanted.cpuparams.n_threads = wanted.cpuparams_batch.n_threads = threads()
     wanted.n_threads_http = 64  # a waiting request holds one; the health check must find another
     wanted.sampling.temp = 0.4
     wanted.sampling.penalty_repeat = 1.15
