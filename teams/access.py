@@ -6,23 +6,25 @@ keys and memberships are found through narrow SECURITY DEFINER functions (teams/
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.contrib.auth.backends import BaseBackend
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import connection
 from django.http import HttpRequest
-from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.authentication import SessionAuthentication as DRFSessionAuthentication
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
-from rest_framework.views import APIView
 
 from teams import keys
 from teams.errors import Forbidden, Unauthenticated
 from teams.models import Role
+
+if TYPE_CHECKING:
+    # At run time rest_framework.views reads the settings that name the classes below: a circle.
+    from rest_framework.views import APIView
 
 SCOPES: dict[str, str] = {
     "teams:read": "see teams, their versions, templates, tools and providers",
@@ -141,7 +143,7 @@ class SessionAuthentication(DRFSessionAuthentication):
 class ScopePermission(BasePermission):
     """A view says `scopes = {"GET": "teams:read", ...}`; a method without an entry is refused."""
 
-    def has_permission(self, request: Request, view: APIView) -> bool:
+    def has_permission(self, request: Request, view: "APIView") -> bool:
         if not isinstance(request.user, Actor):
             raise Unauthenticated("send an API key: `Authorization: Bearer <API key>`")
         needed: dict[str, str] = getattr(view, "scopes", {})
@@ -149,26 +151,6 @@ class ScopePermission(BasePermission):
         if method in needed:
             request.user.require(needed[method])
         return True
-
-
-class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
-    """How the OpenAPI document names API keys."""
-
-    target_class = "teams.access.ApiKeyAuthentication"
-    name = "apiKey"
-
-    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
-        return {"type": "http", "scheme": "bearer", "description": "API key: tb_live_<prefix>_<secret>"}
-
-
-class SessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
-    """How the OpenAPI document names the admin's session."""
-
-    target_class = "teams.access.SessionAuthentication"
-    name = "session"
-
-    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
-        return {"type": "apiKey", "in": "cookie", "name": "sessionid"}
 
 
 # --- admin ------------------------------------------------------------------------------------------------------------

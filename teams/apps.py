@@ -8,4 +8,4 @@ class TeamsConfig(AppConfig):
     verbose_name = "Teams"
 
     def ready(self) -> None:
-        from teams import checks  # noqa: F401  registers the system checks
+        from teams import checks, openapi  # noqa: F401  registers system checks and API security schemes
