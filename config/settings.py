@@ -87,8 +87,14 @@ def _database(url: str, *, pooled: bool) -> dict[str, Any]:
     """Return one DATABASES entry; pooled connections are given back after each unit of work (durability rule 8)."""
     config: dict[str, Any] = dict(env.db_url_config(url))
     config["CONN_MAX_AGE"] = 0
-    config["CONN_HEALTH_CHECKS"] = pooled  # a connection that died with a PostgreSQL restart is replaced, not handed out
-    options: dict[str, Any] = {**config.get("OPTIONS", {}), "connect_timeout": 5, "application_name": "agent-team-builder"}
+    config["CONN_HEALTH_CHECKS"] = (
+        pooled  # a connection that died with a PostgreSQL restart is replaced, not handed out
+    )
+    options: dict[str, Any] = {
+        **config.get("OPTIONS", {}),
+        "connect_timeout": 5,
+        "application_name": "agent-team-builder",
+    }
     if pooled and DB_POOL_SIZE > 0:
         options["pool"] = {"min_size": 1, "max_size": DB_POOL_SIZE, "timeout": 15, "max_idle": 120}
     config["OPTIONS"] = options

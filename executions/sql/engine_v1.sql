@@ -74,13 +74,21 @@ RETURNS TABLE (seq bigint, event_seq bigint, cancel_requested boolean)
 LANGUAGE plpgsql SECURITY INVOKER AS $$
 DECLARE
     run record;
-    known bigint;
+    known record;
 BEGIN
     PERFORM set_config('app.tenant_id', tenant::text, true);
+    SELECT s.seq, s.event_seq, s.state, s.fence INTO known
+    FROM executions_step s WHERE s.execution_id = execution AND s.key = step->>'key';
+    IF known.state = 'done' AND known.fence = my_fence AND step->>'state' = 'done' THEN
+        -- The same write again: its first answer was lost with a broken connection. Settling it twice would count
+        -- tokens twice.
+        RETURN QUERY SELECT known.seq, known.event_seq, e.cancel_requested FROM executions_execution e
+        WHERE e.id = execution AND e.fence = my_fence AND e.status = 'running';
+        RETURN;
+    END IF;
     UPDATE executions_execution e
     SET event_seq = e.event_seq + 1,
-        step_seq = e.step_seq + CASE WHEN EXISTS (
-            SELECT 1 FROM executions_step s WHERE s.execution_id = e.id AND s.key = step->>'key') THEN 0 ELSE 1 END,
+        step_seq = e.step_seq + CASE WHEN known.seq IS NULL THEN 1 ELSE 0 END,
         tokens_in = e.tokens_in + coalesce((step->>'tokens_in')::bigint, 0),
         tokens_out = e.tokens_out + coalesce((step->>'tokens_out')::bigint, 0),
         -- one unknown price makes the total unknown: a number would be too low and look exact
@@ -93,16 +101,15 @@ BEGIN
         RETURN;
     END IF;
 
-    UPDATE executions_step s
-    SET state = step->>'state', event_seq = run.event_seq, fence = my_fence, attempt = run.attempt,
-        request_hash = coalesce(step->>'request_hash', s.request_hash), request = coalesce(step->'request', s.request),
-        result = step->'result', display = step->'display', error = step->'error',
-        tokens_in = (step->>'tokens_in')::bigint, tokens_out = (step->>'tokens_out')::bigint,
-        cost = (step->>'cost')::numeric, ms = (step->>'ms')::bigint, updated_at = clock_timestamp()
-    WHERE s.execution_id = execution AND s.key = step->>'key'
-    RETURNING s.seq INTO known;
-    IF FOUND THEN
-        RETURN QUERY SELECT known, run.event_seq, run.cancel_requested;
+    IF known.seq IS NOT NULL THEN
+        UPDATE executions_step s
+        SET state = step->>'state', event_seq = run.event_seq, fence = my_fence, attempt = run.attempt,
+            request_hash = coalesce(step->>'request_hash', s.request_hash), request = coalesce(step->'request', s.request),
+            result = step->'result', display = step->'display', error = step->'error',
+            tokens_in = (step->>'tokens_in')::bigint, tokens_out = (step->>'tokens_out')::bigint,
+            cost = (step->>'cost')::numeric, ms = (step->>'ms')::bigint, updated_at = clock_timestamp()
+        WHERE s.execution_id = execution AND s.key = step->>'key';
+        RETURN QUERY SELECT known.seq, run.event_seq, run.cancel_requested;
         RETURN;
     END IF;
 

@@ -1,0 +1,76 @@
+"""The worker's heartbeat: one thread, one connection of its own, one statement every few seconds for all leases."""
+
+import logging
+import os
+import socket
+import threading
+import time
+from typing import Any
+
+import orjson
+import psycopg
+from django.conf import settings
+
+from executions.worker import Worker
+
+logger = logging.getLogger(__name__)
+
+
+class Service(threading.Thread):
+    """A thread that calls `beat(connection)` at an interval on its own connection, outside the pool, and comes back
+    by itself when PostgreSQL does. A full pool must never keep a lease from being renewed."""
+
+    def __init__(self, name: str, seconds: float) -> None:
+        super().__init__(name=name, daemon=True)
+        self.seconds = seconds
+        self.stopped = threading.Event()
+
+    def beat(self, connection: psycopg.Connection[Any]) -> None:
+        """Do the work of one beat."""
+        raise NotImplementedError
+
+    def run(self) -> None:
+        """Beat until stopped."""
+        while not self.stopped.is_set():
+            try:
+                with psycopg.connect(settings.DATABASE_URL, autocommit=True, connect_timeout=5) as connection:
+                    self._beats(connection)
+            except psycopg.Error as error:
+                logger.warning("%s: %s; trying again", self.name, str(error).strip())
+                self.stopped.wait(1.0)
+
+    def _beats(self, connection: psycopg.Connection[Any]) -> None:
+        while not self.stopped.is_set():
+            started = time.monotonic()
+            self.beat(connection)
+            self.stopped.wait(max(0.0, self.seconds - (time.monotonic() - started)))
+
+    def stop(self) -> None:
+        """End after the present beat."""
+        self.stopped.set()
+
+
+class Heartbeat(Service):
+    """Renews the leases of everything this worker holds and brings back cancel requests."""
+
+    def __init__(self, worker: Worker) -> None:
+        super().__init__("heartbeat", settings.HEARTBEAT_SECONDS)
+        self.worker = worker
+
+    def beat(self, connection: psycopg.Connection[Any]) -> None:
+        """One UPDATE for all leases. The lease counts from when the statement is sent."""
+        worker = self.worker
+        beat = {
+            "host": socket.gethostname(),
+            "pid": os.getpid(),
+            "slots": worker.slots,
+            "running": len(worker.holds()),
+            "draining": worker.draining,
+        }
+        sent_at = time.monotonic()
+        rows = connection.execute(
+            "SELECT * FROM heartbeat_v1(%s, make_interval(secs => %s), %s::jsonb)",
+            (worker.id, settings.LEASE_SECONDS, orjson.dumps(beat).decode()),
+            prepare=True,
+        ).fetchall()
+        worker.renewed(sent_at, rows)

@@ -1,0 +1,157 @@
+"""Claim a run, let its team talk, write how it ended. The only place where an exception becomes a status."""
+
+import logging
+import random
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+
+from agents.llm import ChatRequest, LLMError, chat_model, cost
+from executions import engine, stream
+from executions.control import Cancelled, Fenced, NonDeterminism, Released
+from executions.graph import NodeCall, RunSpec, Spoken, run_team
+from executions.journal import Journal, Outcome, StepPlace, while_held
+from executions.worker import Hold, Worker
+
+logger = logging.getLogger(__name__)
+
+BACKOFF_BASE_SECONDS = 1.0
+BACKOFF_CAP_SECONDS = 60.0
+
+
+def run_next(worker: Worker) -> bool:
+    """Claim the fairest run and carry it as far as it goes. False: there was none."""
+    if worker.draining:
+        return False
+    asked_at = time.monotonic()
+    claimed = engine.claim(worker.id)
+    if claimed is None:
+        return False
+    hold = worker.take(claimed, asked_at)
+    try:
+        _Run(worker, hold, claimed).carry()
+    finally:
+        worker.drop(hold)
+    return True
+
+
+@dataclass
+class _Run:
+    worker: Worker
+    hold: Hold
+    claimed: engine.Claimed
+
+    def carry(self) -> None:
+        """Run the team and write the outcome; a run that is no longer ours is left alone."""
+        try:
+            outcome = self._outcome()
+            event = while_held(self.hold, lambda: self._finish(outcome))
+        except Fenced:
+            logger.warning("run %s: no longer ours, stopped without writing", self.hold.execution_id)
+            return
+        if event is None:
+            logger.warning("run %s: its outcome %s was refused", self.hold.execution_id, outcome["status"])
+            return
+        stream.publish_news(self.hold.tenant_id, self.hold.execution_id, event)
+
+    def _finish(self, outcome: dict[str, Any]) -> int | None:
+        return engine.finish(self.hold.tenant_id, self.hold.execution_id, self.hold.fence, outcome)
+
+    def _outcome(self) -> dict[str, Any]:
+        journal = Journal(self.worker, self.hold, self.claimed.journal)
+        try:
+            return self._talk(journal)
+        except Cancelled:
+            return {"status": "cancelled"}
+        except Released:
+            return {"status": "queued"}
+        except LLMError as error:
+            return self._after(error)
+        except NonDeterminism as error:
+            return _failed("non_deterministic", str(error))
+        except Exception:  # the run's outer edge: without a status its lease would be renewed for ever
+            logger.exception("run %s failed inside", self.hold.execution_id)
+            return _failed("internal_error", "an error inside the product ended this run; its log says more")
+
+    def _talk(self, journal: Journal) -> dict[str, Any]:
+        spec = RunSpec.from_dict(self.claimed.spec)
+        for number, text in enumerate(self.claimed.spec.get("notes", [])):
+            journal.note(f"start/note{number}", text)
+        conversation = run_team(spec, self.claimed.given, lambda call: self._speak(journal, call))
+        result = {
+            "final_answer": conversation.final_answer,
+            "stopped_by": conversation.stopped_by,
+            "turns": len(conversation.turns),
+        }
+        return {"status": "succeeded", "result": result, "display": result}
+
+    def _speak(self, journal: Journal, call: NodeCall) -> Spoken:
+        """An agent's turn: the recorded answer, or one asked for now and recorded before it is used."""
+        place = StepPlace(f"{call.key}/llm0", "llm", call.role, call.round, call.turn)
+        agent = call.agent
+        request = {
+            "provider": agent.provider, "model": agent.model, "parameters": dict(agent.parameters),
+            "messages": call.messages,
+        }  # fmt: skip
+        started = time.monotonic()
+        try:
+            said = journal.step(place, request, lambda: self._ask(place, call, request))
+        except LLMError as error:
+            journal.failed(place, request, _described(error), _ms_since(started))
+            raise
+        return Spoken(said["text"], said["tool_calls"], said["tokens_in"], said["tokens_out"], said["ms"])
+
+    def _ask(self, place: StepPlace, call: NodeCall, request: dict[str, Any]) -> Outcome:
+        chat = ChatRequest(**request, timeout_s=self._seconds_for_a_call())
+        tokens = stream.TokenStream(self.hold.tenant_id, self.hold.execution_id, place.key)
+        with tokens:
+            answer = chat_model(chat.provider).chat(chat, tokens.write)
+        price = cost(chat.provider, chat.model, answer.tokens_in, answer.tokens_out)
+        text = storable(answer.text)
+        return Outcome(
+            result={"text": text, "tool_calls": answer.tool_calls, "ms": answer.raw_ms, "model": answer.model},
+            display={"name": call.name, "message": text, "tool_calls": answer.tool_calls, "model": answer.model},
+            tokens_in=answer.tokens_in,
+            tokens_out=answer.tokens_out,
+            cost=price,
+            cost_known=price is not None,
+            ms=answer.raw_ms,
+        )
+
+    def _seconds_for_a_call(self) -> float:
+        left = self.claimed.seconds_left
+        limit = settings.LLM_TIMEOUT_SECONDS
+        return limit if left is None else max(1.0, min(limit, left))
+
+    def _after(self, error: LLMError) -> dict[str, Any]:
+        """Try again later while the error is retryable and tries are left; else the run has failed."""
+        tries = self.claimed.tries + 1
+        if not error.retryable or tries >= settings.RETRY_MAX_TRIES:
+            return {**_failed(error.code, str(error)), "tries": tries}
+        wait = max(error.retry_after or 0.0, backoff_seconds(tries))
+        return {"status": "retry_wait", "tries": tries, "retry_seconds": wait, "error": _described(error)}
+
+
+def backoff_seconds(tries: int) -> float:
+    """Full jitter: anything up to base * 2^(tries-1), so that runs that failed together do not return together.
+    https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/"""
+    return random.uniform(0, min(BACKOFF_CAP_SECONDS, BACKOFF_BASE_SECONDS * 2 ** (tries - 1)))  # noqa: S311
+
+
+def storable(text: str) -> str:
+    """The text without what PostgreSQL's jsonb refuses: NUL and lone surrogates."""
+    return text.replace("\0", "").encode("utf-8", "replace").decode("utf-8")
+
+
+def _described(error: LLMError) -> dict[str, Any]:
+    return {"code": error.code, "message": str(error), "retryable": error.retryable}
+
+
+def _failed(code: str, message: str) -> dict[str, Any]:
+    return {"status": "failed", "error": {"code": code, "message": message}}
+
+
+def _ms_since(started: float) -> int:
+    return round((time.monotonic() - started) * 1000)

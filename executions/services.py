@@ -1,0 +1,259 @@
+"""Starting, cancelling and retrying runs. Every front door ends here; from `execution_start` on there is one path.
+
+The row is committed first, then a ring is sent: a lost ring loses nothing, a lost row would lose the run.
+"""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import orjson
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.db.models import F
+from django.utils import timezone
+
+from agents.registry import ResolvedAgent, resolved_agents
+from executions import stream, tasks
+from executions.models import OPEN, Execution, Source, Status, TenantSlots
+from executions.runspec import AgentRun, RunSpec
+from teams import audit
+from teams.access import Actor
+from teams.canonical import walk_problems
+from teams.errors import Conflict, Forbidden, Invalid, Located, NotFound
+from teams.models import Team, Tenant
+from teams.services import stored_spec, team_get, team_version
+from teams.spec import TeamSpec, flow_roles
+from teams.tenancy import tenant
+
+MAX_INPUT_BYTES = 1_000_000
+MAX_KEY = 200
+_IDEMPOTENCY = "execution_idempotency"
+
+
+@dataclass(frozen=True)
+class Started:
+    """An accepted run; `replayed`: it was accepted before, under the same Idempotency-Key."""
+
+    execution: Execution
+    replayed: bool = False
+
+
+def execution_start(
+    *,
+    actor: Actor,
+    team_id: UUID,
+    input: Any = None,  # noqa: A002 - the name callers write
+    version: int | None = None,
+    idempotency_key: str | None = None,
+    source: str = Source.API,
+) -> Started:
+    """Accept a run of a team's current version, or of an older one.
+
+    Raises `NotFound` (team or version), `Invalid` (input, key), `StoredConfigBroken`, and `Conflict` when the team
+    cannot run now or the key was used for another request.
+    """
+    actor.require("executions:run")
+    _checked(input, idempotency_key)
+    body_hash = _body_hash(team_id, version, input)
+    if idempotency_key and (earlier := _earlier(actor, idempotency_key, body_hash)):
+        return Started(earlier, replayed=True)
+    team = team_get(actor=actor, team_id=team_id)
+    config = team.config if version is None else team_version(actor=actor, team_id=team_id, version=version).config
+    execution = Execution(
+        team_id=team.id,
+        version=version or team.version,
+        resolved_spec=_resolved(actor, stored_spec(config)),
+        input=input,
+        idempotency_key=idempotency_key or None,
+        idempotency_hash=body_hash if idempotency_key else "",
+        source=source,
+        actor=actor.label,
+        deadline_at=timezone.now() + timedelta(seconds=settings.RUN_TIMEOUT_SECONDS),
+    )
+    try:
+        _insert(actor, execution)
+    except IntegrityError as error:
+        # The same key at the same moment: the unique index let one through, this request is its replay.
+        if _IDEMPOTENCY not in str(error) or not idempotency_key:
+            raise
+        earlier = _earlier(actor, idempotency_key, body_hash)
+        if earlier is None:
+            raise
+        return Started(earlier, replayed=True)
+    return Started(execution)
+
+
+def execution_cancel(*, actor: Actor, execution_id: UUID, reason: str = "") -> Execution:
+    """Stop a run: at once when it is not in a worker's hands, else before its next call.
+
+    Raises `NotFound`, and `Conflict` with the present state when it has ended.
+    """
+    actor.require("executions:run")
+    with tenant(actor.tenant_id):
+        execution = _locked(execution_id)
+        if execution.status not in OPEN:
+            raise Conflict(f"the run is {execution.status}; only a run that has not ended can be cancelled")
+        if execution.status == Status.RUNNING:
+            execution.cancel_requested = True
+            execution.save(update_fields=["cancel_requested"])
+        else:
+            _move(execution, Status.CANCELLED, finished_at=timezone.now(), cancel_requested=True)
+        audit.record(actor, "execution.cancel", execution, after={"status": execution.status}, reason=reason)
+        _tell(execution)
+    return execution
+
+
+def execution_retry(*, actor: Actor, execution_id: UUID, reason: str = "") -> Execution:
+    """Queue a failed or cancelled run again: the same run, done steps kept, with a fresh deadline.
+
+    Raises `NotFound`, and `Conflict` with the present state otherwise.
+    """
+    actor.require("executions:run")
+    with tenant(actor.tenant_id):
+        execution = _locked(execution_id)
+        if execution.status not in {Status.FAILED, Status.CANCELLED}:
+            raise Conflict(f"the run is {execution.status}; only a failed or cancelled one can be retried")
+        if Team.objects.filter(id=execution.team_id, is_deleted=True).exists():
+            raise Conflict(f"Team ID {execution.team_id} is deleted; restore it before retrying its runs")
+        before = {"status": execution.status, "attempt": execution.attempt}
+        _move(
+            execution,
+            Status.QUEUED,
+            attempt=execution.attempt + 1,
+            tries=0,
+            recovery_count=0,
+            cancel_requested=False,
+            error=None,
+            finished_at=None,
+            rung_at=timezone.now(),
+            deadline_at=timezone.now() + timedelta(seconds=settings.RUN_TIMEOUT_SECONDS),
+        )
+        audit.record(
+            actor, "execution.retry", execution, before=before, after={"attempt": execution.attempt}, reason=reason
+        )
+        _tell(execution)
+        transaction.on_commit(tasks.ring)
+    return execution
+
+
+def execution_get(*, actor: Actor, execution_id: UUID) -> Execution:
+    """Return a run; raise `NotFound`, with one text for foreign and missing."""
+    with tenant(actor.tenant_id):
+        execution = Execution.objects.filter(id=execution_id).first()
+    if execution is None:
+        raise _not_found(execution_id)
+    return execution
+
+
+# --- inside -----------------------------------------------------------------------------------------------------------
+
+
+def _insert(actor: Actor, execution: Execution) -> None:
+    with tenant(actor.tenant_id):
+        TenantSlots.objects.bulk_create(
+            [TenantSlots(tenant_id=actor.tenant_id, limit=settings.TENANT_RUN_LIMIT)], ignore_conflicts=True
+        )
+        execution.save(force_insert=True)
+        transaction.on_commit(tasks.ring)
+
+
+def _resolved(actor: Actor, spec: TeamSpec) -> dict[str, Any]:
+    """Freeze what the agents will be told: see executions/runspec.py."""
+    owner = Tenant.objects.get(id=actor.tenant_id)
+    if not owner.is_active:
+        raise Forbidden("this tenant is switched off; no run starts")
+    agents = resolved_agents(spec, owner)
+    run = RunSpec.of(
+        goal=spec.agent_team_main_goal,
+        roles=flow_roles(spec),
+        max_turns=spec.max_turns,
+        agents=[_agent_run(agent) for agent in agents],
+    )
+    return {**run.to_dict(), "notes": _notes(agents)}
+
+
+def _agent_run(agent: ResolvedAgent) -> AgentRun:
+    return AgentRun(
+        role=agent.role,
+        provider=agent.provider,
+        model=agent.model,
+        agent_id=agent.agent_id,
+        name=agent.name,
+        personality=agent.personality,
+        goal_prompt=agent.prompt,
+        parameters=agent.parameters,
+        context_tokens=agent.context_tokens,
+        tools=agent.tools,
+    )
+
+
+def _notes(agents: list[ResolvedAgent]) -> list[str]:
+    """What people should know of this run before it starts; written as its first steps."""
+    notes = [
+        f"{agent.role} has the tools {', '.join(agent.tools)}; tools cannot be called yet, so it runs without them"
+        for agent in agents
+        if agent.tools
+    ]
+    return notes + [
+        f"{agent.role}: {agent.swapped_from} is not available, {agent.provider}:{agent.model} takes its place"
+        for agent in agents
+        if agent.swapped_from
+    ]
+
+
+def _locked(execution_id: UUID) -> Execution:
+    execution = Execution.objects.select_for_update().filter(id=execution_id).first()
+    if execution is None:
+        raise _not_found(execution_id)
+    return execution
+
+
+def _not_found(execution_id: UUID) -> NotFound:
+    return NotFound(f"Execution ID {execution_id} not found")
+
+
+def _move(execution: Execution, status: Status, **changes: Any) -> None:
+    """Change the status of a locked run, as an event of its own."""
+    Execution.objects.filter(id=execution.id).update(
+        status=status, event_seq=F("event_seq") + 1, status_seq=F("event_seq") + 1, **changes
+    )
+    execution.refresh_from_db(from_queryset=Execution.objects.all())
+
+
+def _tell(execution: Execution) -> None:
+    """Tell those who watch, once it is committed. Ids only: the callback runs outside every scope."""
+    news = (execution.tenant_id, execution.id, execution.event_seq)
+    tell: Callable[[], None] = lambda: stream.publish_news(*news)  # noqa: E731
+    transaction.on_commit(tell)
+
+
+def _earlier(actor: Actor, key: str, body_hash: str) -> Execution | None:
+    with tenant(actor.tenant_id):
+        earlier = Execution.objects.filter(idempotency_key=key).first()
+    if earlier is not None and earlier.idempotency_hash != body_hash:
+        raise Conflict(f"this Idempotency-Key was used for another request (run {earlier.id}); take a new key")
+    return earlier
+
+
+def _body_hash(team_id: UUID, version: int | None, given: Any) -> str:
+    body = {"team_id": str(team_id), "version": version, "input": given}
+    return hashlib.sha256(orjson.dumps(body, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+
+def _checked(given: Any, key: str | None) -> None:
+    errors: list[Located] = []
+    if given is not None and not isinstance(given, str | dict):
+        errors.append(Located(loc="input", msg="must be a text or a JSON object"))
+    elif given is not None:
+        problems, readable = walk_problems({"input": given})
+        errors += problems
+        if readable and not problems and len(orjson.dumps(given)) > MAX_INPUT_BYTES:
+            errors.append(Located(loc="input", msg=f"is larger than {MAX_INPUT_BYTES} bytes"))
+    if key is not None and not (0 < len(key) <= MAX_KEY and key.isprintable()):
+        errors.append(Located(loc="Idempotency-Key", msg=f"must be 1 to {MAX_KEY} printable characters"))
+    if errors:
+        raise Invalid("The request is not valid.", errors=errors)

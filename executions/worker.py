@@ -1,0 +1,79 @@
+"""A worker process as the engine knows it: its id, the runs it holds, and whether it is draining."""
+
+import os
+import secrets
+import socket
+import threading
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from django.conf import settings
+
+from executions.control import Cancelled, Fenced, Released
+from executions.engine import Claimed
+
+
+@dataclass
+class Hold:
+    """A run in this process's hands. `until` is on the monotonic clock: the lease as we may trust it."""
+
+    execution_id: UUID
+    tenant_id: UUID
+    fence: int
+    taken: float
+    until: float
+    cancelled: bool = False
+    lost: bool = False
+
+
+@dataclass
+class Worker:
+    """Shared by the process's run threads, its heartbeat and its reaper."""
+
+    slots: int
+    id: str = field(default_factory=lambda: f"{socket.gethostname()[:60]}:{os.getpid()}:{secrets.token_hex(4)}")
+    draining: bool = False
+    _holds: dict[tuple[UUID, int], Hold] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def take(self, claimed: Claimed, asked_at: float) -> Hold:
+        """Hold a claimed run. Its lease counts from when the claim was sent, not from when the answer came."""
+        hold = Hold(claimed.execution_id, claimed.tenant_id, claimed.fence, asked_at, asked_at + settings.LEASE_SECONDS)
+        with self._lock:
+            self._holds[(hold.execution_id, hold.fence)] = hold
+        return hold
+
+    def drop(self, hold: Hold) -> None:
+        """Hold it no longer."""
+        with self._lock:
+            self._holds.pop((hold.execution_id, hold.fence), None)
+
+    def holds(self) -> list[Hold]:
+        """The runs held now."""
+        with self._lock:
+            return list(self._holds.values())
+
+    def renewed(self, sent_at: float, rows: Iterable[tuple[UUID, int, bool]]) -> None:
+        """Take in a heartbeat's answer: (execution, fence, cancel asked for) of every lease the database renewed.
+
+        A run held since before the statement that is missing from it has been taken away.
+        """
+        alive = {(execution_id, fence): cancel for execution_id, fence, cancel in rows}
+        for hold in self.holds():
+            key = (hold.execution_id, hold.fence)
+            if key in alive:
+                hold.until = sent_at + settings.LEASE_SECONDS
+                hold.cancelled = hold.cancelled or alive[key]
+            elif hold.taken < sent_at:
+                hold.lost = True
+
+    def check(self, hold: Hold) -> None:
+        """Raise before the next effect when it must not happen: `Fenced`, `Cancelled` or `Released`."""
+        if hold.lost or time.monotonic() > hold.until:
+            raise Fenced
+        if hold.cancelled:
+            raise Cancelled
+        if self.draining:
+            raise Released
