@@ -8,6 +8,6 @@ from django.core.asgi import get_asgi_application
 
 application = get_asgi_application()
 
-from teams.checks import refuse_broken_configuration
+from teams.checks import refuse_broken_configuration  # noqa: E402 - needs the apps
 
 refuse_broken_configuration()

@@ -1,4 +1,7 @@
-"""WSGI entry point for servers that speak only WSGI (live pages fall back to polling). Refuses to start with a broken configuration."""
+"""WSGI entry point for servers that speak only WSGI; live pages fall back to polling.
+
+Refuses to start with a broken configuration.
+"""
 
 import os
 
@@ -8,6 +11,6 @@ from django.core.wsgi import get_wsgi_application
 
 application = get_wsgi_application()
 
-from teams.checks import refuse_broken_configuration
+from teams.checks import refuse_broken_configuration  # noqa: E402 - needs the apps
 
 refuse_broken_configuration()

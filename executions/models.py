@@ -51,13 +51,18 @@ class Execution(TenantModel):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="+", db_constraint=False)
     version = models.PositiveIntegerField(help_text="the team's version this run is pinned to")
-    resolved_spec = models.JSONField(help_text="prompts, models and flow frozen at start; shape: executions.graph.RunSpec")
+    resolved_spec = models.JSONField(
+        help_text="prompts, models and flow frozen at start; shape: executions.graph.RunSpec"
+    )
     input = models.JSONField(null=True, blank=True, help_text="text or object that follows the goal")
-    idempotency_key = models.CharField(max_length=200, null=True, blank=True)
+    # null, not "": the unique constraint is over the runs that have a key
+    idempotency_key = models.CharField(max_length=200, null=True, blank=True)  # noqa: DJ001
     idempotency_hash = models.CharField(max_length=64, blank=True)
     source = models.CharField(max_length=10, choices=Source.choices, default=Source.API)
     actor = models.CharField(max_length=200)
-    parent = models.ForeignKey("self", null=True, blank=True, on_delete=models.PROTECT, related_name="+", db_constraint=False)
+    parent = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="+", db_constraint=False
+    )
     priority = models.SmallIntegerField(default=0, help_text="higher runs first within the tenant")
 
     status = models.CharField(max_length=16, choices=Status.choices, default=Status.QUEUED)
@@ -81,7 +86,9 @@ class Execution(TenantModel):
     error = models.JSONField(null=True, help_text="code, message and place of what ended the run")
     tokens_in = models.BigIntegerField(default=0)
     tokens_out = models.BigIntegerField(default=0)
-    cost = models.DecimalField(max_digits=18, decimal_places=8, null=True, default=0, help_text="USD; null: a price is unknown")
+    cost = models.DecimalField(
+        max_digits=18, decimal_places=8, null=True, default=0, help_text="USD; null: a price is unknown"
+    )
     ms = models.BigIntegerField(default=0, help_text="milliseconds spent in steps")
     budget = models.JSONField(null=True, help_text="limits of this run: tokens, money, steps, seconds")
 
@@ -103,7 +110,9 @@ class Execution(TenantModel):
             models.Index(fields=["tenant", "team", "-created_at"], name="execution_team"),
             # What the claim reads. There is no index on lease_until: it would cost every heartbeat its HOT update.
             models.Index(
-                fields=["tenant", "-priority", "created_at"], name="execution_queue", condition=models.Q(status="queued")
+                fields=["tenant", "-priority", "created_at"],
+                name="execution_queue",
+                condition=models.Q(status="queued"),
             ),
             models.Index(
                 fields=["status", "not_before"],
@@ -154,7 +163,9 @@ class Step(TenantModel):
     display = models.JSONField(null=True, help_text="what people read: redacted; SSE, admin and export use only this")
     fence = models.BigIntegerField()
     attempt = models.PositiveIntegerField(default=1)
-    generation = models.PositiveIntegerField(default=0, help_text="part of a tool's idempotency key; a person raises it")
+    generation = models.PositiveIntegerField(
+        default=0, help_text="part of a tool's idempotency key; a person raises it"
+    )
     effects = models.CharField(max_length=10, blank=True, help_text="read, write or external, for tools")
     tokens_in = models.BigIntegerField(null=True)
     tokens_out = models.BigIntegerField(null=True)

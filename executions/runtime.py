@@ -122,7 +122,7 @@ class _Run:
 
     def _seconds_for_a_call(self) -> float:
         left = self.claimed.seconds_left
-        limit = settings.LLM_TIMEOUT_SECONDS
+        limit: float = settings.LLM_TIMEOUT_SECONDS
         return limit if left is None else max(1.0, min(limit, left))
 
     def _after(self, error: LLMError) -> dict[str, Any]:

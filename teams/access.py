@@ -96,6 +96,8 @@ def memberships_of(user_id: int) -> list[Member]:
 
 def chosen_member(request: HttpRequest) -> Member | None:
     """Return the membership the session has chosen, else the user's first; None for a user of no tenant."""
+    if request.user.pk is None:
+        return None
     members = memberships_of(request.user.pk)
     chosen = request.session.get(SESSION_TENANT)
     return next((member for member in members if str(member.tenant_id) == chosen), members[0] if members else None)
@@ -123,14 +125,14 @@ class ApiKeyAuthentication(BaseAuthentication):
         scopes = frozenset(found.scopes) & ALL_SCOPES
         return Actor(found.tenant_id, found.tenant_slug, f"key:{found.prefix}", scopes), found
 
-    def authenticate_header(self, request: Request) -> str:
+    def authenticate_header(self, request: Request) -> str:  # noqa: ARG002 - DRF's signature
         return "Bearer"
 
 
 class SessionAuthentication(DRFSessionAuthentication):
     """The admin's session on the API, with CSRF protection, in the tenant the session has chosen."""
 
-    def authenticate(self, request: Request) -> tuple[Actor, None] | None:  # type: ignore[override]
+    def authenticate(self, request: Request) -> tuple[Actor, None] | None:
         result = super().authenticate(request)
         if result is None:
             return None
@@ -144,12 +146,13 @@ class ScopePermission(BasePermission):
     """A view says `scopes = {"GET": "teams:read", ...}`; a method without an entry is refused."""
 
     def has_permission(self, request: Request, view: "APIView") -> bool:
-        if not isinstance(request.user, Actor):
+        actor: object = request.user  # an Actor, whatever the stubs say of Django's users
+        if not isinstance(actor, Actor):
             raise Unauthenticated("send an API key: `Authorization: Bearer <API key>`")
         needed: dict[str, str] = getattr(view, "scopes", {})
         method = "GET" if request.method in {"HEAD", "OPTIONS"} else request.method or ""
         if method in needed:
-            request.user.require(needed[method])
+            actor.require(needed[method])
         return True
 
 
@@ -165,7 +168,7 @@ class MembershipBackend(BaseBackend):
     Model permissions map to roles: viewer sees, operator changes, admin also members, keys and tools.
     """
 
-    def has_perm(self, user_obj: Any, perm: str, obj: Any = None) -> bool:
+    def has_perm(self, user_obj: Any, perm: str, obj: Any = None) -> bool:  # noqa: ARG002 - Django's signature
         member: Member | None = getattr(user_obj, "member", None)
         if not user_obj.is_active or member is None:
             return False
@@ -175,5 +178,5 @@ class MembershipBackend(BaseBackend):
             return model not in _ADMIN_ONLY or member.role == Role.ADMIN
         return member.role == Role.ADMIN or (member.role == Role.OPERATOR and model not in _ADMIN_ONLY)
 
-    def has_module_perms(self, user_obj: Any, app_label: str) -> bool:
+    def has_module_perms(self, user_obj: Any, app_label: str) -> bool:  # noqa: ARG002 - Django's signature
         return user_obj.is_active and getattr(user_obj, "member", None) is not None

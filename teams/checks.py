@@ -24,7 +24,7 @@ FROM pg_roles r WHERE r.rolname = session_user
 
 
 @checks.register(checks.Tags.security)
-def secrets_are_set(app_configs: Any = None, **_: Any) -> list[CheckMessage]:
+def secrets_are_set(**_: Any) -> list[CheckMessage]:
     """Secrets have no default: a known default would let anyone forge sessions and keys."""
     return [
         Error(f"{name} is not set", hint=f"put a long random value into {name}; see .env.example", id="ATB.E001")
@@ -34,12 +34,18 @@ def secrets_are_set(app_configs: Any = None, **_: Any) -> list[CheckMessage]:
 
 
 @checks.register()
-def default_model_is_known(app_configs: Any = None, **_: Any) -> list[CheckMessage]:
+def default_model_is_known(**_: Any) -> list[CheckMessage]:
     """DEFAULT_MODEL is `provider:model`."""
     provider, _sep, model = settings.DEFAULT_MODEL.partition(":")
     if provider and model:
         return []
-    return [Error(f"DEFAULT_MODEL is {settings.DEFAULT_MODEL!r}", hint="write provider:model, e.g. openai:gpt-4o-mini", id="ATB.E002")]
+    return [
+        Error(
+            f"DEFAULT_MODEL is {settings.DEFAULT_MODEL!r}",
+            hint="write provider:model, e.g. openai:gpt-4o-mini",
+            id="ATB.E002",
+        )
+    ]
 
 
 def login_faults() -> list[str]:
@@ -57,12 +63,16 @@ def login_faults() -> list[str]:
 
 
 @checks.register(checks.Tags.database)
-def login_is_walled_in(app_configs: Any = None, databases: Any = None, **_: Any) -> list[CheckMessage]:
+def login_is_walled_in(databases: Any = None, **_: Any) -> list[CheckMessage]:
     """The product's login must be subject to row level security."""
     if "default" not in (databases or []):
         return []
     return [
-        Error(f"the database login {text}", hint="let DATABASE_URL log in as atb_app; `manage.py roles` makes it", id="ATB.E003")
+        Error(
+            f"the database login {text}",
+            hint="let DATABASE_URL log in as atb_app; `manage.py roles` makes it",
+            id="ATB.E003",
+        )
         for text in login_faults()
     ]
 

@@ -35,7 +35,12 @@ def key_create(
     key, prefix, digest = keys.new_key()
     with tenant(actor.tenant_id):
         row = ApiKey.objects.create(
-            name=name.strip(), prefix=prefix, digest=digest, scopes=wanted, expires_at=expires_at, created_by=actor.label
+            name=name.strip(),
+            prefix=prefix,
+            digest=digest,
+            scopes=wanted,
+            expires_at=expires_at,
+            created_by=actor.label,
         )
         audit.record(actor, "key.create", row, after={"name": row.name, "prefix": prefix, "scopes": wanted})
     return row, key
@@ -80,7 +85,10 @@ def _checked_scopes(scopes: Sequence[str]) -> list[str]:
     unknown = keys.unknown_scopes(scopes, SCOPES)
     if unknown or not scopes:
         problem = f"unknown scope {', '.join(unknown)}" if unknown else "give at least one scope"
-        raise Invalid("The scopes are not valid.", errors=[Located(loc="scopes", msg=f"{problem}; there are: {', '.join(SCOPES)}")])
+        raise Invalid(
+            "The scopes are not valid.",
+            errors=[Located(loc="scopes", msg=f"{problem}; there are: {', '.join(SCOPES)}")],
+        )
     return sorted(set(scopes))
 
 

@@ -4,11 +4,10 @@ import uuid
 from typing import Any
 
 from django.conf import settings
-from django.core.validators import RegexValidator
 from django.db import models
 from django.utils import timezone
 
-from teams.history import VersionHistoryBase, tenant_history
+from teams.history import ChangeNote, VersionHistoryBase, tenant_history
 from teams.tenancy import TenantModel
 
 
@@ -100,6 +99,7 @@ class Team(TenantModel):
     updated_at = models.DateTimeField(default=timezone.now, editable=False)
 
     history = tenant_history(VersionHistoryBase)
+    _change: ChangeNote
 
     class Meta(TenantModel.Meta):
         ordering = ["-updated_at"]
@@ -162,7 +162,9 @@ class AuditSeal(TenantModel):
     """
 
     id = models.BigAutoField(primary_key=True)
-    horizon = models.BigIntegerField(help_text="covers the entries of transactions from the former seal's horizon to below this one")
+    horizon = models.BigIntegerField(
+        help_text="covers the entries of transactions from the former seal's horizon to below this one"
+    )
     entries = models.PositiveIntegerField(help_text="how many entries this link covers")
     digest = models.CharField(max_length=64)
     sealed_at = models.DateTimeField(default=timezone.now)

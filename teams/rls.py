@@ -22,7 +22,8 @@ _ENABLE = """
 ALTER TABLE {table} ALTER COLUMN tenant_id SET NOT NULL;
 ALTER TABLE {table} ENABLE ROW LEVEL SECURITY;
 ALTER TABLE {table} FORCE ROW LEVEL SECURITY;
-CREATE POLICY tenant_app ON {table} TO atb_app USING (tenant_id = scope_tenant()) WITH CHECK (tenant_id = scope_tenant());
+CREATE POLICY tenant_app ON {table} TO atb_app
+    USING (tenant_id = scope_tenant()) WITH CHECK (tenant_id = scope_tenant());
 CREATE POLICY tenant_system ON {table} TO atb_system USING (true) WITH CHECK (true);
 CREATE POLICY tenant_mirror ON {table} FOR SELECT TO atb_mirror USING (true);
 """
@@ -75,6 +76,7 @@ class TenantForeignKey(migrations.RunSQL):
         self.args = (table, column, parent, key)
         unique, name = f"{parent}_tenant_{key}", f"{table}_{column}_tenant_fk"
         super().__init__(
+            # The names come from migrations alone.
             sql=f"""
             DO $$ BEGIN
                 IF NOT EXISTS (SELECT 1 FROM pg_constraint WHERE conname = '{unique}') THEN
@@ -83,7 +85,7 @@ class TenantForeignKey(migrations.RunSQL):
             END $$;
             ALTER TABLE {table} ADD CONSTRAINT {name} FOREIGN KEY (tenant_id, {column})
                 REFERENCES {parent} (tenant_id, {key}) DEFERRABLE INITIALLY DEFERRED;
-            """,
+            """,  # noqa: S608
             reverse_sql=f"ALTER TABLE {table} DROP CONSTRAINT {name};",
         )
 
@@ -125,7 +127,11 @@ class DefinerFunction(Operation):
         """Functions are no part of Django's state."""
 
     def database_forwards(
-        self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, from_state: ProjectState, to_state: ProjectState
+        self,
+        app_label: str,  # noqa: ARG002 - Django's signature
+        schema_editor: BaseDatabaseSchemaEditor,
+        from_state: ProjectState,  # noqa: ARG002
+        to_state: ProjectState,  # noqa: ARG002
     ) -> None:
         # The new owner needs CREATE on the schema for the hand-over only.
         schema_editor.execute("GRANT CREATE ON SCHEMA public TO atb_system")

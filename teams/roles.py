@@ -1,11 +1,12 @@
 """The four database roles, made by an administrator once: `manage.py roles`. Needs no Django settings.
 
 atb_owner   owns tables and runs migrations
-atb_app     the product's login; a member of atb_system WITH INHERIT FALSE, SET TRUE (inheriting would show it every tenant)
+atb_app     the product's login; a member of atb_system WITH INHERIT FALSE, SET TRUE: inheriting would show it all
 atb_system  NOLOGIN; what crosses tenants runs as it
 atb_mirror  REPLICATION and SELECT for change data capture
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import psycopg
@@ -34,17 +35,15 @@ class Logins:
         return cls(str(app["dbname"]), _password(owner), _password(app))
 
 
-def _password(info: dict[str, object]) -> str | None:
+def _password(info: Mapping[str, object]) -> str | None:
     value = info.get("password")
     return None if value is None else str(value)
 
 
 def server_statements(logins: Logins, existing: set[str], databases: set[str]) -> list[sql.Composed]:
     """Return what makes the roles and the database, on any database of the server."""
-    statements: list[sql.Composed] = []
-    for role in _ROLES:
-        if role not in existing:
-            statements.append(sql.SQL("CREATE ROLE {}").format(sql.Identifier(role)))
+    missing = [role for role in _ROLES if role not in existing]
+    statements = [sql.SQL("CREATE ROLE {}").format(sql.Identifier(role)) for role in missing]
     statements += [
         _alter("atb_owner", "LOGIN NOSUPERUSER NOBYPASSRLS NOREPLICATION", logins.owner_password),
         _alter("atb_app", "LOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE NOREPLICATION", logins.app_password),
@@ -59,7 +58,7 @@ def server_statements(logins: Logins, existing: set[str], databases: set[str]) -
 
 
 def _alter(role: str, options: str, password: str | None) -> sql.Composed:
-    text = sql.SQL("ALTER ROLE {} ").format(sql.Identifier(role)) + sql.SQL(options)  # type: ignore[arg-type]
+    text = sql.SQL("ALTER ROLE {} ").format(sql.Identifier(role)) + sql.SQL(options)
     return text if password is None else text + sql.SQL(" PASSWORD {}").format(sql.Literal(password))
 
 
@@ -72,7 +71,8 @@ def database_statements(database: str) -> list[sql.Composed]:
         "GRANT USAGE ON SCHEMA public TO atb_app, atb_system, atb_mirror",
         "ALTER DEFAULT PRIVILEGES FOR ROLE atb_owner IN SCHEMA public "
         "GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO atb_app, atb_system",
-        "ALTER DEFAULT PRIVILEGES FOR ROLE atb_owner IN SCHEMA public GRANT USAGE, SELECT ON SEQUENCES TO atb_app, atb_system",
+        "ALTER DEFAULT PRIVILEGES FOR ROLE atb_owner IN SCHEMA public "
+        "GRANT USAGE, SELECT ON SEQUENCES TO atb_app, atb_system",
         "ALTER DEFAULT PRIVILEGES FOR ROLE atb_owner IN SCHEMA public GRANT SELECT ON TABLES TO atb_mirror",
     ]
     grants = [
@@ -80,7 +80,7 @@ def database_statements(database: str) -> list[sql.Composed]:
         sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(name),
         sql.SQL("GRANT CONNECT ON DATABASE {} TO atb_app, atb_mirror").format(name),
     ]
-    return grants + [sql.SQL(text).format() for text in plain]  # type: ignore[arg-type]
+    return grants + [sql.SQL(text).format() for text in plain]
 
 
 def plan(admin_url: str, app_url: str, owner_url: str) -> list[str]:
@@ -107,7 +107,9 @@ def apply(admin_url: str, app_url: str, owner_url: str) -> int:
         for statement in server:
             connection.execute(statement)
     inside = database_statements(logins.database)
-    with psycopg.connect(psycopg.conninfo.make_conninfo(admin_url, dbname=logins.database), autocommit=True) as connection:
+    with psycopg.connect(
+        psycopg.conninfo.make_conninfo(admin_url, dbname=logins.database), autocommit=True
+    ) as connection:
         for statement in inside:
             connection.execute(statement)
     return len(server) + len(inside)

@@ -60,7 +60,9 @@ def required_scope(using: str = DEFAULT_DB_ALIAS) -> Scope:
     """Return the open scope; raise `NoTenantScope` when there is none."""
     scope = current_scope(using)
     if scope is None:
-        raise NoTenantScope("open tenancy.tenant(id) around this query, or across_tenants(reason) for the platform's own work")
+        raise NoTenantScope(
+            "open tenancy.tenant(id) around this query, or across_tenants(reason) for the platform's own work"
+        )
     return scope
 
 
@@ -138,16 +140,15 @@ def _name(scope: Scope) -> str:
 class TenantQuery(sql.Query):
     """A query that takes on the scope when it is compiled, also as a subquery of another one."""
 
-    def get_compiler(
-        self, using: str | None = None, connection: Any = None, elide_empty: bool = True
-    ) -> SQLCompiler:
+    def get_compiler(self, using: str | None = None, connection: Any = None, elide_empty: bool = True) -> SQLCompiler:
         scope = required_scope(using or connection.alias)
-        scoped = self
+        scoped: sql.Query = self
         # A combined query (UNION ...) cannot be filtered itself; each of its parts comes through here on its own.
         if scope.tenant_id is not None and not self.combinator:
             scoped = self.chain()
             scoped.add_q(models.Q(tenant_id=scope.tenant_id))
-        return sql.Query.get_compiler(scoped, using, connection, elide_empty)
+        compiler: SQLCompiler = sql.Query.get_compiler(scoped, using, connection, elide_empty)
+        return compiler
 
 
 _M = TypeVar("_M", bound=models.Model)
@@ -206,7 +207,7 @@ class TenantModel(models.Model):
     tenant = models.ForeignKey("teams.Tenant", on_delete=models.PROTECT, related_name="+", editable=False)
 
     objects = TenantManager()
-    across_tenants = models.Manager()
+    across_tenants = models.Manager()  # noqa: DJ012 - a manager, whatever the rule takes it for
 
     class Meta:
         abstract = True

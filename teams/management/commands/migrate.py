@@ -17,5 +17,5 @@ class Command(MigrateCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["database"] not in settings.DATABASES:
-            raise CommandError("set DATABASE_OWNER_URL (login atb_owner): migrations never run as the product's own login")
+            raise CommandError("set DATABASE_OWNER_URL (login atb_owner): the product's own login may not migrate")
         super().handle(*args, **options)
