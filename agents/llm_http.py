@@ -36,6 +36,9 @@ MAX_ANSWER_BYTES = 10_000_000
 READ_BYTES = 65_536
 # Connections kept open for each provider; more threads than that still work, their extra connections are closed.
 POOL_CONNECTIONS = 1024
+# A closed connection shows within a round trip. Later than that the provider may have worked for us, and been paid.
+STALE_WITHIN_S = 1.0
+STALE_CONNECTIONS = 5
 
 
 class Limits:
@@ -45,6 +48,7 @@ class Limits:
         self.deadline = time.monotonic() + total_s
         self.connect_s = connect_s
         self.read_s = read_s
+        self.kept_connection = False  # whether the request went out on a connection kept from an earlier call
 
     @property
     def left_s(self) -> float:
@@ -92,10 +96,24 @@ class _LimitedResponse(http.client.HTTPResponse):
 
 class _HTTPConnection(HTTPConnection):
     response_class = _LimitedResponse
+    fresh = False
+
+    def connect(self) -> None:
+        super().connect()
+        self.fresh = True
+
+    def putrequest(self, *args: Any, **kwargs: Any) -> None:
+        # Connects, where that is still to be done, only when the headers are sent: after this.
+        _thread.limits.kept_connection = self.sock is not None and not self.fresh
+        super().putrequest(*args, **kwargs)
+
+    def getresponse(self) -> Any:
+        self.fresh = False
+        return super().getresponse()
 
 
-class _HTTPSConnection(HTTPSConnection):
-    response_class = _LimitedResponse
+class _HTTPSConnection(_HTTPConnection, HTTPSConnection):
+    """The same over TLS: `connect` goes on to HTTPSConnection's."""
 
 
 class _HTTPPool(urllib3.HTTPConnectionPool):
@@ -131,29 +149,41 @@ def check_allowed(url: str) -> None:
 
 
 def post(url: str, body: bytes, headers: dict[str, str], limits: Limits) -> urllib3.BaseHTTPResponse:
-    """Send and return the response as soon as its headers are here; no redirects, no retries, no proxies."""
+    """Send and return the response as soon as its headers are here; no redirects, no proxies.
+
+    A provider that failed is not asked again here. The one repetition is a connection kept from an earlier call that
+    turns out to be closed: llama.cpp's server ends each stream so, without a word in its headers, and the end may
+    arrive just after we looked.
+    """
     check_allowed(url)
-    left = limits.left_s
-    if left <= 0:
+    if limits.left_s <= 0:
         raise ProviderTimeout
     _thread.limits = limits
-    timeout = urllib3.Timeout(connect=min(limits.connect_s, left), read=min(limits.read_s, left))
-    try:
-        return _pool().urlopen(
-            "POST",
-            url,
-            body=body,
-            headers=headers,
-            timeout=timeout,
-            redirect=False,
-            retries=False,
-            preload_content=False,
-            decode_content=False,
-        )
-    except wire.ProtocolError as error:
-        raise ProviderUnavailable("The provider closed the connection without an answer.") from error
-    except wire.HTTPError as error:
-        raise _translated(error) from error
+    for _ in range(STALE_CONNECTIONS):
+        sent = time.monotonic()
+        try:
+            return _sent(url, body, headers, limits)
+        except (wire.ProtocolError, wire.SSLError) as error:
+            if not (limits.kept_connection and time.monotonic() - sent < STALE_WITHIN_S):
+                raise _translated(error) from error
+        except wire.HTTPError as error:
+            raise _translated(error) from error
+    raise ProviderUnavailable("The provider closes its connections without an answer.")
+
+
+def _sent(url: str, body: bytes, headers: dict[str, str], limits: Limits) -> urllib3.BaseHTTPResponse:
+    left = max(limits.left_s, 0.001)
+    return _pool().urlopen(
+        "POST",
+        url,
+        body=body,
+        headers=headers,
+        timeout=urllib3.Timeout(connect=min(limits.connect_s, left), read=min(limits.read_s, left)),
+        redirect=False,
+        retries=False,
+        preload_content=False,
+        decode_content=False,
+    )
 
 
 def chunks(response: urllib3.BaseHTTPResponse, cap: int = MAX_ANSWER_BYTES) -> Iterator[bytes]:
@@ -192,4 +222,6 @@ def _translated(error: wire.HTTPError) -> LLMError:
         return BadRequest("The provider's base URL is not valid.")
     if isinstance(error, wire.SSLError):
         return ProviderUnavailable("The encrypted connection to the provider failed.")
+    if isinstance(error, wire.ProtocolError):
+        return ProviderUnavailable("The provider closed the connection without an answer.")
     return ProviderUnavailable()

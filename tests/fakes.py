@@ -73,10 +73,9 @@ class ScriptedModel:
 
 # --- The server -------------------------------------------------------------------------------------------------------
 
-FAULTS = frozenset(
-    {"400", "401", "403", "404", "408", "429", "500", "503", "302", "timeout", "drip", "cut", "reset", "broken",
-     "huge", "empty", "context", "no-usage", "old-server", "new-limit"}
-)  # fmt: skip
+# Besides every HTTP status.
+FAULTS = {"timeout", "drip", "cut", "hangup", "reset", "broken", "huge", "empty", "context", "no-usage"}
+FAULTS |= {"old-server", "new-limit"}
 
 
 @dataclass
@@ -119,7 +118,7 @@ def rule_in_name(model: str) -> Rule:
     rule = Rule()
     for part in model.split("+")[1:]:
         name, _, value = part.partition("=")
-        if name in FAULTS:
+        if name in FAULTS or name.isdigit():
             rule = replace(rule, fault=name, retry_after=value)
         elif name == "latency":
             rule = replace(rule, latency_ms=float(value))
@@ -135,8 +134,9 @@ class FakeLLMServer:
 
     Model names: `fake`, or with behaviours after `+`: latency=MS, times=N (the fault shows N times for each place in
     a conversation, then it answers), answer=TEXT, and the faults 400 401 403 404 408 429[=RETRY_AFTER] 500 503 302
-    timeout drip cut reset broken huge empty context no-usage old-server (refuses stream_options) new-limit (refuses
-    max_tokens). Rules set by `rule()` or POST /_rules (a JSON list of `Rule` fields) come first.
+    timeout drip cut hangup (the connection is dead for the next request) reset broken huge empty context no-usage
+    old-server (refuses stream_options) new-limit (refuses max_tokens). Rules set by `rule()` or POST /_rules
+    (a JSON list of `Rule` fields) come first.
 
     GET /_stats: {calls, repeated, inflight, max_inflight, by_body_hash}; GET /_requests: every call; POST /_reset.
     """
@@ -222,6 +222,7 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     server: _Server
+    hung_up = False
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class names it so
         """Tests read /_requests instead."""
@@ -240,6 +241,9 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         fake = self.server.fake
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        if self.hung_up:
+            self.close_connection = True
+            return None
         if self.path == "/_reset":
             fake.reset()
             return self._json({})
@@ -286,10 +290,10 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         for event in self._events(call, rule, words):
             self._chunk(f"data: {event}\n\n".encode())
-        if rule.fault == "cut":
-            self.close_connection = True
-        else:
+        if rule.fault != "cut":
             self._chunk(b"")
+        self.close_connection = rule.fault == "cut"
+        self.hung_up = rule.fault == "hangup"
 
     def _events(self, call: Call, rule: Rule, words: list[str]) -> Iterator[str]:
         pause = rule.latency_ms / 1000 / max(1, len(words))

@@ -111,6 +111,13 @@ def test_a_server_that_refuses_stream_options_is_asked_again_without(ask, server
     assert ["stream_options" in call.body for call in server.calls] == [True, False, False]
 
 
+def test_a_server_that_closes_after_each_stream_without_saying_so(ask, server):
+    for _ in range(3):
+        ask("fake+hangup", lambda _: None)
+
+    assert server.stats()["calls"] == 3  # none was lost, and none was asked for twice
+
+
 def test_what_on_token_raises_goes_through(ask):
     class Fenced(BaseException):
         pass
