@@ -109,7 +109,7 @@ def publish_news(tenant_id: UUID, execution_id: UUID, event_seq: int) -> None:
 
 
 class TokenStream:
-    """A model's words on their way to watchers: `with TokenStream(tenant, run, "r1/Critic/llm0") as tokens: ...write()`.
+    """A model's words on their way to watchers: `with TokenStream(tenant, run, "r1/Critic/llm0") as tokens`.
 
     `at` in each message is how many characters of this call were sent before it: 0 tells a watcher to begin anew (a
     call that broke off is made again under the same key), and a jump that a message was lost.
