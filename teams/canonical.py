@@ -65,7 +65,7 @@ def printable(text: str) -> str:
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
-def walk_problems(document: object) -> tuple[list[Located], bool]:
+def walk_problems(document: object, max_depth: int = MAX_DEPTH) -> tuple[list[Located], bool]:
     """Everything in ``document`` that no JSON document may hold here, and whether it is safe to read any further.
 
     It is not when the document is nested too deeply (what reads it next recurses), holds integers over 64 bits (Python
@@ -77,8 +77,8 @@ def walk_problems(document: object) -> tuple[list[Located], bool]:
     stack: list[tuple[tuple[str | int, ...], object]] = [((), document)]
     while stack and len(problems) < MAX_PLACES:
         path, value = stack.pop()
-        if isinstance(value, (dict, list)) and len(path) >= MAX_DEPTH:
-            problems.append(Located(loc=place(path), msg=f"is nested too deeply: at most {MAX_DEPTH} levels"))
+        if isinstance(value, (dict, list)) and len(path) >= max_depth:
+            problems.append(Located(loc=place(path), msg=f"is nested too deeply: at most {max_depth} levels"))
             sound = False
         elif isinstance(value, dict):
             problems += _key_problems(path, value)

@@ -1,1 +1,105 @@
 """Small HTTP guards, as plain functions in settings.MIDDLEWARE's order."""
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from asgiref.sync import iscoroutinefunction
+from django.conf import settings
+from django.http import HttpRequest, HttpResponseBase
+from django.utils.decorators import sync_and_async_middleware
+
+from teams.problems import problem_response, too_large
+
+GetResponse = Callable[[HttpRequest], Any]
+
+_NOTHING = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+_PAGES = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
+    "connect-src 'self'; manifest-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+# Swagger UI writes style attributes into its page; a style cannot run anything.
+_DOCS = _PAGES.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'")
+
+
+@sync_and_async_middleware
+def content_security_policy(get_response: GetResponse) -> GetResponse:
+    """Say what each answer may load: JSON nothing, pages their own files. Answers of the API are kept by no cache."""
+    if iscoroutinefunction(get_response):
+
+        async def answer(request: HttpRequest) -> HttpResponseBase:
+            return _with_policy(request, await get_response(request))
+
+        return answer
+    return lambda request: _with_policy(request, get_response(request))
+
+
+def _with_policy(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+    response.headers.setdefault("Content-Security-Policy", _policy(request.path))
+    if _policy(request.path) == _NOTHING:
+        response.headers.setdefault("Cache-Control", "no-store")
+    return response
+
+
+def _policy(path: str) -> str:
+    if path.startswith("/api/docs/"):
+        return _DOCS
+    return _PAGES if path.startswith(("/admin/", "/static/")) else _NOTHING
+
+
+@sync_and_async_middleware
+def body_limit(get_response: GetResponse) -> GetResponse:
+    """Refuse a body above the limit before anything reads it. `measured` gives chunked bodies a length to check."""
+    if iscoroutinefunction(get_response):
+
+        async def answer(request: HttpRequest) -> HttpResponseBase:
+            return problem_response(too_large()) if _is_too_large(request) else await get_response(request)
+
+        return answer
+    return lambda request: problem_response(too_large()) if _is_too_large(request) else get_response(request)
+
+
+def _is_too_large(request: HttpRequest) -> bool:
+    length = request.META.get("CONTENT_LENGTH") or "0"
+    return length.isdecimal() and int(length) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+ASGIApp = Callable[[Message, Receive, Send], Awaitable[None]]
+
+
+def measured(app: ASGIApp) -> ASGIApp:
+    """An ASGI application that never takes in more of a body than the limit, and that knows the length of each.
+
+    Django reads a whole body to disk before its middleware runs, and what comes without Content-Length (chunked) it
+    takes for empty. Here reading ends just above the limit, and the length read is told as a header.
+    """
+
+    async def application(scope: Message, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await app(scope, receive, send)
+            return
+        read = 0
+
+        async def counting() -> Message:
+            nonlocal read
+            message = await receive()
+            while message["type"] == "http.request" and read > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
+                message = await receive()  # the refused rest: thrown away until the client has its answer
+            if message["type"] != "http.request":
+                return message
+            read += len(message.get("body", b""))
+            over = read > settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+            if over or not message.get("more_body", False):
+                _tell_length(scope, read)
+            return {"type": "http.request", "body": b"", "more_body": False} if over else message
+
+        await app(scope, counting, send)
+
+    return application
+
+
+def _tell_length(scope: Message, length: int) -> None:
+    others = [(name, value) for name, value in scope["headers"] if name.lower() != b"content-length"]
+    scope["headers"] = [*others, (b"content-length", str(length).encode())]

@@ -1,0 +1,198 @@
+"""How drf-spectacular sees the API: pydantic shapes as they are, and for each operation every answer it can give."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from http import HTTPStatus
+from typing import Any, Final, TypeVar
+
+from drf_spectacular.extensions import OpenApiSerializerExtension
+from drf_spectacular.openapi import AutoSchema as BaseAutoSchema
+from drf_spectacular.plumbing import ResolvedComponent
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiRequest, OpenApiResponse, extend_schema
+from pydantic.json_schema import models_json_schema
+
+from teams import errors, openapi, problems
+from teams.shapes import Problem, Query, Shape
+
+_COMPONENT: Final = "#/components/schemas/{model}"
+
+_KINDS: Final[Mapping[int, type[errors.TeamBuilderError]]] = {
+    kind.status: kind
+    for kind in (
+        errors.Invalid,
+        errors.Unauthenticated,
+        errors.Forbidden,
+        errors.NotFound,
+        problems.MethodNotAllowed,
+        problems.NotAcceptable,
+        errors.Conflict,
+        errors.PreconditionFailed,
+        errors.TooLarge,
+        problems.UnsupportedMediaType,
+        problems.TooManyRequests,
+        errors.TeamBuilderError,
+        errors.Unavailable,
+    )
+}
+
+AUTHENTICATION: Final = (openapi.ApiKeyScheme, openapi.SessionScheme)
+"""Known to drf-spectacular by being imported."""
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+
+class ShapeExtension(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
+    """Pydantic shapes as components. One schema serves both directions: answers have no defaults to differ by."""
+
+    target_class = "teams.shapes.Shape"
+    match_subclasses = True
+    priority = 1
+
+    def get_name(self, *_: Any) -> str:
+        return _name(self.target)
+
+    def map_serializer(self, auto_schema: Any, *_: Any) -> dict[str, Any]:
+        refs, document = models_json_schema([(self.target, "validation")], ref_template=_COMPONENT)
+        definitions: dict[str, Any] = {_plain_name(name): schema for name, schema in document["$defs"].items()}
+        own = _plain_name(refs[self.target, "validation"]["$ref"].rpartition("/")[2])
+        schema: dict[str, Any] = _plain_refs(definitions.pop(own))
+        for name, part in definitions.items():
+            component = ResolvedComponent(
+                name=name, type=ResolvedComponent.SCHEMA, object=name, schema=_plain_refs(part)
+            )
+            auto_schema.registry.register_on_missing(component)
+        return schema
+
+
+def _name(shape: type[Shape]) -> str:
+    return _plain_name(shape.__name__)
+
+
+def _plain_name(name: str) -> str:
+    """`Page[TeamRow]` (in references `Page_TeamRow_`) as `PageTeamRow`."""
+    return re.sub(r"[^A-Za-z0-9]", "", name)
+
+
+def _plain_refs(schema: Any) -> Any:
+    """The schema with its references named as the components are."""
+    if isinstance(schema, list):
+        return [_plain_refs(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    renamed = {key: _plain_refs(value) for key, value in schema.items()}
+    if "$ref" in schema:
+        renamed["$ref"] = _COMPONENT.format(model=_plain_name(schema["$ref"].rpartition("/")[2]))
+    return renamed
+
+
+class AutoSchema(BaseAutoSchema):
+    """settings.REST_FRAMEWORK's DEFAULT_SCHEMA_CLASS."""
+
+    def get_operation_id(self) -> str:
+        """From the summary, which is unique: "List teams" is `list_teams`."""
+        summary = self.get_summary()
+        return re.sub(r"[^a-z0-9]+", "_", summary.lower()).strip("_") if summary else super().get_operation_id()
+
+    def get_tags(self) -> list[str]:
+        """By the first part of the path; the compatibility routes have no prefix."""
+        if not self.path.startswith("/api/"):
+            return ["compatibility"]
+        tags: list[str] = super().get_tags()
+        return tags
+
+    def get_override_parameters(self) -> list[Any]:
+        """What stands behind the `?`, from the view's `queries`."""
+        shape: type[Query] | None = getattr(self.view, "queries", {}).get(self.method)
+        return [*super().get_override_parameters(), *(query_parameters(shape) if shape else [])]
+
+    def _get_response_bodies(self, direction: Any = "response") -> dict[str, Any]:
+        responses: dict[str, Any] = super()._get_response_bodies(direction)
+        for status in self._common_problems():
+            if str(status) not in responses:
+                answer = self._get_response_for_code(problem(status), str(status), [problems.MEDIA_TYPE], direction)
+                responses[str(status)] = answer
+        return dict(sorted(responses.items()))
+
+    def _common_problems(self) -> Sequence[int]:
+        statuses = [401, 403, 406, 500, 503]
+        if "{" in self.path:
+            statuses.append(404)
+        if self.get_override_parameters() or self.method in {"POST", "PUT", "PATCH"}:
+            statuses.append(400)
+        if self.get_request_serializer() is not None and self.method in {"POST", "PUT", "PATCH"}:
+            statuses += [413, 415]
+        return statuses
+
+
+def query_parameters(shape: type[Query]) -> list[OpenApiParameter]:
+    """The fields of a query as parameters."""
+    schema = shape.model_json_schema()
+    required = schema.get("required", [])
+    return [
+        OpenApiParameter(
+            name, _without_null(field), required=name in required, description=field.pop("description", "")
+        )
+        for name, field in schema.get("properties", {}).items()
+    ]
+
+
+def _without_null(field: dict[str, Any]) -> dict[str, Any]:
+    # A parameter is left out, never null.
+    schema = {key: value for key, value in field.items() if key not in {"title", "description", "anyOf"}}
+    if schema.get("default", ...) is None:
+        del schema["default"]
+    for option in field.get("anyOf", []):
+        schema |= option if option != {"type": "null"} else {}
+    return schema
+
+
+def problem(status: int, *, detail: str = "", errors: Sequence[Mapping[str, str]] = ()) -> OpenApiResponse:
+    """A problem of the given status, with an example."""
+    kind = _KINDS[status]
+    example = kind(detail).problem() | {"errors": list(errors)}
+    return OpenApiResponse(
+        Problem, description=kind.__doc__ or kind.title, examples=[OpenApiExample(kind.title, value=example)]
+    )
+
+
+def describe(
+    summary: str,
+    *,
+    answer: Any,
+    example: Any,
+    status: int = 200,
+    body: Any = None,
+    body_example: Any = None,
+    problems: Sequence[int] | Mapping[int, str] = (),
+    also: Mapping[int, OpenApiResponse] | None = None,
+    headers: Sequence[OpenApiParameter] = (),
+) -> Callable[[View], View]:
+    """Document one operation: what it takes and gives, with an example of each; the description is its docstring.
+
+    `problems` are statuses of its own, with or without a detail to show; those every operation can answer are added.
+    `also` are further answers that are no problems.
+    """
+    texts = problems if isinstance(problems, Mapping) else dict.fromkeys(problems, "")
+    shown = [OpenApiExample("Example", value=example)] if example is not None else []
+    responses: dict[Any, Any] = {status: OpenApiResponse(answer, HTTPStatus(status).phrase, shown), **(also or {})}
+    responses |= {(code, _MEDIA_TYPE): problem(code, detail=text) for code, text in texts.items()}
+    request = None
+    if body is not None:
+        request = {"application/json": OpenApiRequest(body, examples=[OpenApiExample("Example", value=body_example)])}
+    decorate: Callable[[View], View] = extend_schema(
+        summary=summary, request=request, responses=responses, parameters=list(headers)
+    )
+    return decorate
+
+
+_MEDIA_TYPE: Final = problems.MEDIA_TYPE
+
+ETAG: Final = OpenApiParameter(
+    "ETag", str, OpenApiParameter.HEADER, response=[200, 201], description='The team\'s version, as `"3"`.'
+)
+LOCATION: Final = OpenApiParameter(
+    "Location", str, OpenApiParameter.HEADER, response=[201, 202], description="Address of what was made."
+)
+IF_MATCH: Final = OpenApiParameter(
+    "If-Match", str, OpenApiParameter.HEADER, description='Change it only if it is still at this version: `3` or `"3"`.'
+)
