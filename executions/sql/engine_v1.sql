@@ -179,7 +179,7 @@ BEGIN
         WHERE e.status = 'running' AND e.lease_until < moment FOR UPDATE SKIP LOCKED
     ), moved AS (
         UPDATE executions_execution e
-        SET recovery_count = e.recovery_count + 1, owner = '', lease_until = NULL, rung_at = '-infinity',
+        SET recovery_count = e.recovery_count + 1, owner = '', lease_until = NULL, rung_at = to_timestamp(0),
             priority = greatest(e.priority, 100),
             status = CASE WHEN e.recovery_count + 1 >= lost_limit THEN 'quarantined' ELSE 'queued' END,
             error = CASE WHEN e.recovery_count + 1 >= lost_limit THEN jsonb_build_object(
@@ -199,7 +199,7 @@ BEGIN
         WHERE e.status = 'retry_wait' AND e.not_before <= moment FOR UPDATE SKIP LOCKED
     ), moved AS (
         UPDATE executions_execution e
-        SET status = 'queued', not_before = NULL, rung_at = '-infinity', priority = greatest(e.priority, 50),
+        SET status = 'queued', not_before = NULL, rung_at = to_timestamp(0), priority = greatest(e.priority, 50),
             event_seq = e.event_seq + 1, status_seq = e.event_seq + 1
         FROM ready WHERE e.id = ready.id RETURNING 1
     )

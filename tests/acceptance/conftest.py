@@ -1,0 +1,35 @@
+"""What tests of whole processes share: a model behind HTTP, and the environment its callers get."""
+
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from tests.fakes import FakeLLMServer
+
+
+@dataclass(frozen=True)
+class World:
+    """A model server and the environment that makes workers use it, under a Redis prefix of this test's own."""
+
+    model: FakeLLMServer
+    env: dict[str, str]
+
+
+@pytest.fixture
+def world(settings: object) -> Iterator[World]:
+    """Short leases, so that a lost worker is noticed within the patience of a test."""
+    with FakeLLMServer() as model:
+        prefix = f"t{secrets.token_hex(4)}"
+        env = {
+            "OPENAI_BASE_URL": model.base_url,
+            "OPENAI_API_KEY": "test",
+            "DEFAULT_MODEL": "openai:fake",
+            "REDIS_PREFIX": prefix,
+            "LEASE_SECONDS": "3",
+            "HEARTBEAT_SECONDS": "1",
+            "REAP_SECONDS": "0.5",
+        }
+        settings.REDIS_PREFIX = prefix  # type: ignore[attr-defined]
+        yield World(model, env)
