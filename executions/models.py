@@ -151,7 +151,7 @@ class Step(TenantModel):
     execution = models.ForeignKey(Execution, on_delete=models.CASCADE, related_name="steps", db_constraint=False)
     seq = models.BigIntegerField(help_text="place in the run, without gaps")
     event_seq = models.BigIntegerField(help_text="number of the event that inserted or last changed this step")
-    key = models.CharField(max_length=300, help_text="where in the flow, e.g. r1/Critic/llm0")
+    key = models.CharField(max_length=400, help_text="where in the flow, e.g. r1/Critic/llm0")
     kind = models.CharField(max_length=10, choices=StepKind.choices)
     state = models.CharField(max_length=10, choices=StepState.choices)
     role = models.CharField(max_length=100, blank=True)
@@ -192,7 +192,7 @@ class Approval(TenantModel):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     execution = models.ForeignKey(Execution, on_delete=models.CASCADE, related_name="approvals", db_constraint=False)
-    step_key = models.CharField(max_length=300)
+    step_key = models.CharField(max_length=400)
     args = models.JSONField()
     args_hash = models.CharField(max_length=64)
     asked_at = models.DateTimeField(default=timezone.now)

@@ -87,7 +87,7 @@ class Migration(migrations.Migration):
             name='Approval',
             fields=[
                 ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('step_key', models.CharField(max_length=300)),
+                ('step_key', models.CharField(max_length=400)),
                 ('args', models.JSONField()),
                 ('args_hash', models.CharField(max_length=64)),
                 ('asked_at', models.DateTimeField(default=django.utils.timezone.now)),
@@ -114,7 +114,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(primary_key=True, serialize=False)),
                 ('seq', models.BigIntegerField(help_text='place in the run, without gaps')),
                 ('event_seq', models.BigIntegerField(help_text='number of the event that inserted or last changed this step')),
-                ('key', models.CharField(help_text='where in the flow, e.g. r1/Critic/llm0', max_length=300)),
+                ('key', models.CharField(help_text='where in the flow, e.g. r1/Critic/llm0', max_length=400)),
                 ('kind', models.CharField(choices=[('llm', 'Model call'), ('tool', 'Tool call'), ('approval', 'Approval'), ('handoff', 'Handoff'), ('note', 'Note')], max_length=10)),
                 ('state', models.CharField(choices=[('started', 'Started'), ('done', 'Done'), ('failed', 'Failed'), ('unknown', 'Unknown')], max_length=10)),
                 ('role', models.CharField(blank=True, max_length=100)),
