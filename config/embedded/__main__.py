@@ -72,7 +72,7 @@ def _start(stack: Stack, choice: Choice, data: DataDir) -> dict[str, str]:
     stack.start_services()
     if not stack.has_model:
         _report("There is no local model on this machine. " + local_model.HOW_TO_REPLACE)
-    login: dict[str, str] = json.loads(stack.manage("demo_tenant", "--password-file", str(data.login)))
+    login: dict[str, str] = json.loads(stack.manage("demo_tenant", "--password-file", str(data.demo_password)))
     stack.start_product()
     _introduce(stack, login)
     # A line of its own, as it is: programs wait for it.
@@ -94,8 +94,23 @@ def _introduce(stack: Stack, login: dict[str, str]) -> None:
 
 def _demo(stack: Stack, supervisor: Supervisor, login: dict[str, str]) -> int:
     """Show the main job step by step; returns 0 when every step worked."""
-    environment = {**os.environ, "DEMO_URL": stack.address, "DEMO_API_KEY": login["api_key"]}
+    environment = {
+        **os.environ,
+        "DEMO_URL": stack.address,
+        "DEMO_API_KEY": login["api_key"],
+        "DEMO_NEIGHBOUR_KEY": _neighbour_key(stack),
+    }
     return supervisor.run_in_front((sys.executable, "-m", "config.embedded.demo"), environment, PROJECT)
+
+
+def _neighbour_key(stack: Stack) -> str:
+    """Return a key of a second tenant, who is made at the first demo."""
+    make = ("create_api_key", "--tenant", "neighbour", "--scopes", "all", "--name", "demo", "--expires", "1")
+    try:
+        return stack.manage(*make).strip()
+    except EmbeddedError:
+        stack.manage("create_tenant", "neighbour")
+        return stack.manage(*make).strip()
 
 
 def _stays() -> bool:

@@ -26,7 +26,7 @@ class DataDir:
         self.ports = self.root / "ports.json"
         self.secrets = self.root / "secrets.env"
         self.environment = self.run / "env"
-        self.login = self.root / "demo-login.json"
+        self.demo_password = self.root / "demo-password"
 
     def prepare(self) -> None:
         """Make the folders, for their owner alone, and put overlong logs aside."""
