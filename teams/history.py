@@ -7,13 +7,13 @@ made the change (`actor`: "user:alice", "key:PREFIX", "system:..."), which djang
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db import models
+from django.db import DEFAULT_DB_ALIAS, models
 from django.dispatch import receiver
 from simple_history.manager import HistoricalQuerySet
 from simple_history.models import HistoricalRecords
 from simple_history.signals import pre_create_historical_record
 
-from teams.tenancy import TenantManager, TenantQuerySet
+from teams.tenancy import TenantManager, TenantQuerySet, adopt
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,10 @@ class TenantHistoryBase(models.Model):
 
     class Meta:
         abstract = True
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        adopt(self, kwargs.get("using") or DEFAULT_DB_ALIAS)
+        super().save(*args, **kwargs)
 
 
 class VersionHistoryBase(TenantHistoryBase):

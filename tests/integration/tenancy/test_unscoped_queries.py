@@ -30,7 +30,7 @@ EVALUATIONS: dict[str, Callable[[Any], Any]] = {
     "get": lambda rows: rows.get(name="x"),
     "first": lambda rows: rows.first(),
     "last": lambda rows: rows.last(),
-    "latest": lambda rows: rows.latest("created_at"),
+    "latest": lambda rows: rows.latest("name"),
     "count": lambda rows: rows.count(),
     "exists": lambda rows: rows.exists(),
     "contains": lambda rows: rows.contains(Team(id="a55ca7e5-0000-4000-8000-000000000000")),
@@ -58,12 +58,11 @@ def test_each_way_to_evaluate_is_refused(evaluate):
         evaluate(Team.objects.all())
 
 
-@pytest.mark.parametrize("evaluate", EVALUATIONS.values(), ids=EVALUATIONS)
-def test_history_is_refused_in_the_same_ways(evaluate):
-    if evaluate is EVALUATIONS["contains"]:
-        pytest.skip("asks with a team, which is no history row")
+@pytest.mark.parametrize("name", sorted(EVALUATIONS.keys() - {"contains", "subquery", "bulk_create"}))
+def test_class_level_history_is_refused_in_the_same_ways(name):
+    """But for those three, which ask with a team and not with a history row."""
     with pytest.raises(NoTenantScope):
-        evaluate(Team.history.all())
+        EVALUATIONS[name](Team.history.all())
 
 
 def test_update_is_refused():
