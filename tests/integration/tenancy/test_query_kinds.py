@@ -162,7 +162,9 @@ def test_prefetch(runs):
     ours, _theirs = runs
     (run,) = Execution.objects.prefetch_related("steps")
     assert [step.key for step in run.steps.all()] == ["acme/1"]
-    (run,) = Execution.objects.prefetch_related(Prefetch("steps", queryset=Step.objects.order_by("seq"), to_attr="made"))
+    (run,) = Execution.objects.prefetch_related(
+        Prefetch("steps", queryset=Step.objects.order_by("seq"), to_attr="made")
+    )
     assert run.made == list(ours.steps.all())
 
 

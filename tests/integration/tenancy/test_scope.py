@@ -1,10 +1,12 @@
 """A scope is a short transaction: what it sees, how it ends, and which ones are refused."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from uuid import uuid4
 
 import pytest
 from django.db import DatabaseError, connection, transaction
+from django.db.transaction import TransactionManagementError
 
 from teams.models import Team
 from teams.tenancy import NoTenantScope, Scope, ScopeRefused, across_tenants, current_scope, tenant
@@ -81,6 +83,19 @@ def test_an_error_rolls_back_and_closes_both_walls(alice):
 def test_a_database_error_is_not_hidden_by_the_closing(acme):
     with pytest.raises(DatabaseError, match="division by zero"), tenant(acme.id), connection.cursor() as cursor:
         cursor.execute("SELECT 1 / 0")
+    assert current_scope() is None
+    assert _setting() == ""
+
+
+def test_a_database_error_swallowed_inside_does_not_pass_for_success(acme):
+    """Django alone would roll back in silence, and the caller would believe its rows were stored."""
+
+    def swallow() -> None:
+        with suppress(DatabaseError), transaction.atomic(savepoint=False), connection.cursor() as cursor:
+            cursor.execute("SELECT 1 / 0")
+
+    with pytest.raises(TransactionManagementError), tenant(acme.id):
+        swallow()
     assert current_scope() is None
     assert _setting() == ""
 
