@@ -1,0 +1,196 @@
+"""`python -m config.embedded serve` as a person runs it: everything up, one signal ends all of it."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import pytest
+import urllib3
+
+from config.embedded import local_model
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+PROJECT = Path(__file__).parents[2]
+CHILDREN = ["postgres", "redis", "web", "worker"] + (["model"] if local_model.weights() else [])
+
+
+def environment(data: Path, **more: str) -> dict[str, str]:
+    """What a terminal has: none of the addresses that this test session uses itself."""
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "CI") if name in os.environ}
+    return {**kept, "PYTHONUNBUFFERED": "1", "DATA_DIR": str(data), "PORT": "0", **more}
+
+
+@dataclass
+class Serving:
+    """A `serve` that said it is ready."""
+
+    process: subprocess.Popen[str]
+    data: Path
+    address: str
+
+    def pid(self, name: str) -> int:
+        return int((self.data / "run" / f"{name}.pid").read_text())
+
+    def ready(self) -> int:
+        return urllib3.request("GET", f"{self.address}/health/ready", timeout=5, retries=False).status
+
+    def manage(self, *words: str) -> subprocess.CompletedProcess[str]:
+        argv = [sys.executable, str(PROJECT / "manage.py"), *words]
+        return subprocess.run(argv, env=environment(self.data), capture_output=True, text=True, check=False)
+
+    def end(self, number: signal.Signals) -> int:
+        self.process.send_signal(number)
+        return self.process.wait(60)
+
+
+@contextmanager
+def serving(data: Path) -> Iterator[Serving]:
+    """Start `serve` and wait for its line; kill it in the end if a test left it running."""
+    log = data.with_suffix(".stderr")
+    with (
+        log.open("a") as errors,
+        subprocess.Popen(
+            [sys.executable, "-m", "config.embedded", "serve"],
+            cwd=PROJECT,
+            env=environment(data),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+        ) as process,
+    ):
+        try:
+            assert process.stdout is not None
+            for line in process.stdout:
+                if found := re.fullmatch(r"ready (http://127\.0\.0\.1:\d+)\n", line):
+                    yield Serving(process, data, found[1])
+                    break
+            else:
+                pytest.fail(f"serve ended without being ready:\n{log.read_text()}")
+        finally:
+            process.kill()
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
+    with serving(tmp_path_factory.mktemp("stack") / "data") as stack:
+        yield stack
+        assert stack.end(signal.SIGINT) == 0
+
+
+def test_it_is_ready_when_it_says_so(running: Serving) -> None:
+    assert running.ready() == 200
+
+
+@pytest.mark.parametrize("name", CHILDREN)
+def test_each_child_runs_under_the_id_in_its_file(running: Serving, name: str) -> None:
+    assert psutil.Process(running.pid(name)).ppid() == running.process.pid
+
+
+@pytest.mark.parametrize("name", ["web", "worker"])
+def test_the_product_has_no_login_that_owns_the_tables(running: Serving, name: str) -> None:
+    given = psutil.Process(running.pid(name)).environ()
+    assert "atb_app" in given["DATABASE_URL"]
+    assert {"DATABASE_OWNER_URL", "DATABASE_ADMIN_URL"}.isdisjoint(given)
+
+
+def test_manage_py_with_the_same_data_dir_speaks_to_the_running_services(running: Serving) -> None:
+    made = running.manage("create_tenant", "made-by-hand")
+    assert made.returncode == 0, made.stderr
+    twice = running.manage("create_tenant", "made-by-hand")
+    assert twice.returncode != 0
+
+
+def test_addresses_and_passwords_are_for_the_owner_of_the_directory_only(running: Serving) -> None:
+    for file in ("run/env", "secrets.env", "demo-password", "run/redis.conf"):
+        if (running.data / file).exists():
+            assert (running.data / file).stat().st_mode & 0o077 == 0, file
+
+
+def test_a_second_command_on_the_same_directory_is_refused(running: Serving) -> None:
+    second = subprocess.run(
+        [sys.executable, "-m", "config.embedded", "serve"],
+        cwd=PROJECT,
+        env=environment(running.data),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert second.returncode == 1
+    assert f"process {running.process.pid}" in second.stderr
+    assert running.ready() == 200
+
+
+def test_a_port_that_is_taken_is_named(running: Serving, tmp_path: Path) -> None:
+    port = running.address.rpartition(":")[2]
+    second = subprocess.run(
+        [sys.executable, "-m", "config.embedded", "serve"],
+        cwd=PROJECT,
+        env=environment(tmp_path / "data", PORT=port),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert second.returncode == 1
+    assert f"Port {port} is taken" in second.stderr
+
+
+@pytest.mark.parametrize("name", ["web", "worker", "redis", "postgres"])
+def test_a_child_killed_with_9_comes_back_and_the_product_answers(running: Serving, name: str) -> None:
+    before = running.pid(name)
+    os.kill(before, signal.SIGKILL)
+    deadline = time.monotonic() + 60
+    while not _is_back(running, name, before):
+        assert running.process.poll() is None, "the command gave up"
+        assert time.monotonic() < deadline, f"{name} did not come back"
+        time.sleep(0.2)
+
+
+def _is_back(stack: Serving, name: str, before: int) -> bool:
+    try:
+        return stack.pid(name) != before and stack.ready() == 200
+    except (FileNotFoundError, urllib3.exceptions.HTTPError):
+        return False
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL], ids=["SIGTERM", "SIGKILL"])
+def test_no_child_survives_and_the_data_do(tmp_path: Path, number: signal.Signals) -> None:
+    data = tmp_path / "data"
+    with serving(data) as first:
+        children = [psutil.Process(first.pid(name)) for name in CHILDREN]
+        assert first.manage("create_tenant", "kept").returncode == 0
+        status = first.end(number)
+        assert status == (0 if number == signal.SIGTERM else -signal.SIGKILL)
+        _, alive = psutil.wait_procs(children, timeout=20)
+        assert alive == []
+    if number == signal.SIGTERM:
+        assert not list((data / "run").glob("*.pid"))
+        assert not (data / "run" / "env").exists()
+    with serving(data) as second:
+        assert second.manage("create_tenant", "kept").returncode != 0, "the tenant is there already"
+        assert second.end(signal.SIGINT) == 0
+
+
+def test_the_demo_takes_all_its_steps_and_ends_with_0(tmp_path: Path) -> None:
+    shown = subprocess.run(
+        [sys.executable, "-m", "config.embedded", "demo"],
+        cwd=PROJECT,
+        env=environment(tmp_path / "data"),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert shown.returncode == 0, shown.stdout + shown.stderr
+    assert "All steps worked." in shown.stdout
+    if "model" in CHILDREN:
+        assert "small demo model" in shown.stdout
