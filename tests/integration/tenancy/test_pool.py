@@ -101,10 +101,13 @@ def test_a_connection_given_back_in_the_middle_of_a_scope_reads_nothing_more(ali
     """The transaction is gone with its connection; a query must not go on outside it."""
     factories.team(alice)
 
+    def count_without_connection() -> None:
+        connection.close()
+        Team.objects.count()
+
     def work() -> None:
         with pytest.raises(DatabaseError), tenant(alice.tenant.id):
-            connection.close()
-            Team.objects.count()
+            count_without_connection()
         assert current_scope() is None
         assert _clean(_state())
 

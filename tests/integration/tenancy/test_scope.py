@@ -71,9 +71,12 @@ def test_looking_across_inside_a_transaction_opened_elsewhere_is_refused():
 
 
 def test_an_error_rolls_back_and_closes_both_walls(alice):
-    with pytest.raises(RuntimeError, match="the true error"), tenant(alice.tenant.id):
+    def write_and_fail() -> None:
         Team.objects.create(id=uuid4(), name="lost", config={}, config_hash="")
         raise RuntimeError("the true error")
+
+    with pytest.raises(RuntimeError, match="the true error"), tenant(alice.tenant.id):
+        write_and_fail()
     assert current_scope() is None
     assert _setting() == ""
     with tenant(alice.tenant.id):
