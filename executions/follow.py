@@ -6,10 +6,12 @@ without a gap or a repeat. Tokens have no id and are never needed: the step's ro
 
 import logging
 import time
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from decimal import Decimal
+from types import SimpleNamespace
+from typing import Any, Protocol
 from uuid import UUID
 
 from asgiref.sync import sync_to_async
@@ -93,6 +95,9 @@ async def _tokens(watcher: Watcher, live: Hub, rows: "_Rows") -> AsyncGenerator[
         if isinstance(item, News) and (item.seq == 0 or item.seq > rows.last):
             return
         if isinstance(item, Token) and item.key not in rows.done:
+            if item.at == 0 and rows.status != Status.RUNNING:
+                async for event in rows.news():  # a claim alone is no news: its first words show that it happened
+                    yield event
             yield Event("token", {"key": item.key, "at": item.at, "text": item.text})
 
 
@@ -128,7 +133,7 @@ class _Rows:
             # Not before its event was given: a stream ends after the last step, never in the middle of the steps.
             self.status = self.status if more else page.status
 
-    async def _page(self) -> "_Page | None":
+    async def _page(self) -> "EventPage | None":
         try:
             page = await sync_to_async(read_events, thread_sensitive=False)(*self._run, self.last)
         except (OperationalError, InterfaceError) as error:
@@ -141,14 +146,16 @@ class _Rows:
 
 
 @dataclass(frozen=True)
-class _Page:
+class EventPage:
+    """Events up to the number `upto`; `more`: there are further ones."""
+
     events: list[Event]
     upto: int
     status: str
     more: bool
 
 
-def read_events(tenant_id: UUID, execution_id: UUID, after: int, limit: int = PAGE) -> _Page:
+def read_events(tenant_id: UUID, execution_id: UUID, after: int, limit: int = PAGE) -> EventPage:
     """Read the events of a run after a number; raise `NotFound`.
 
     The run is read before its steps: every write of a step takes the next number from the run's row, so all events up
@@ -157,25 +164,25 @@ def read_events(tenant_id: UUID, execution_id: UUID, after: int, limit: int = PA
     with _short_scope(tenant_id):
         run = Execution.objects.filter(id=execution_id).values(*RUN_FIELDS).first()
         if run is None:
-            raise NotFound(f"Execution {execution_id} not found")
+            raise NotFound(f"Execution ID {execution_id} not found")
         steps: list[dict[str, Any]] = []
         if run["event_seq"] > after:
             steps = list(
                 Step.objects.filter(execution_id=execution_id, event_seq__gt=after, event_seq__lte=run["event_seq"])
                 .order_by("event_seq")
-                .values(*STEP_FIELDS)[:limit]
+                .values(*STEP_FIELDS)[: limit + 1]
             )
-    more = len(steps) == limit
+    more, steps = len(steps) > limit, steps[:limit]
     upto = steps[-1]["event_seq"] if more else run["event_seq"]
     events = [Event("step", step_shown(step), step["event_seq"]) for step in steps]
     if after < run["status_seq"] <= upto:
         events.append(Event("status", status_shown(run), run["status_seq"]))
         events.sort(key=lambda event: event.id or 0)
-    return _Page(events, upto, run["status"], more)
+    return EventPage(events, upto, run["status"], more)
 
 
 @contextmanager
-def _short_scope(tenant_id: UUID) -> Any:
+def _short_scope(tenant_id: UUID) -> Iterator[None]:
     try:
         with tenant(tenant_id):
             yield
@@ -198,13 +205,27 @@ def status_shown(run: Mapping[str, Any]) -> dict[str, Any]:
         "not_before": run["not_before"],
         "final_answer": (run["display"] or {}).get("final_answer"),
         "error": run["error"],
-        "totals": {name: run[name] for name in ("tokens_in", "tokens_out", "ms")} | {"cost": money(run["cost"])},
+        "totals": totals(SimpleNamespace(**run)),
         "created_at": run["created_at"],
         "started_at": run["started_at"],
         "finished_at": run["finished_at"],
     }
 
 
-def money(amount: Any) -> str | None:
+class Used(Protocol):
+    """What a run has used."""
+
+    tokens_in: int
+    tokens_out: int
+    cost: Decimal | None
+    ms: int
+
+
+def totals(run: Used) -> dict[str, Any]:
+    """What a run has used, as JSON; the cost is null when a price is unknown."""
+    return {"tokens_in": run.tokens_in, "tokens_out": run.tokens_out, "cost": money(run.cost), "ms": run.ms}
+
+
+def money(amount: Decimal | int | None) -> str | None:
     """US dollars as text, so that no digit is lost; None: unknown."""
     return None if amount is None else f"{amount:.8f}"
