@@ -14,12 +14,11 @@ from typing import Any
 from celery import shared_task, signals
 from django.conf import settings
 from django.db import InterfaceError, OperationalError
-from kombu.exceptions import OperationalError as BrokerError
-from redis.exceptions import RedisError
 
 from executions import engine, runtime
 from executions.heartbeat import Heartbeat
 from executions.reaper import Reaper
+from executions.ringer import Ringer
 from executions.worker import Worker
 
 logger = logging.getLogger(__name__)
@@ -44,15 +43,16 @@ def run_next() -> None:
         logger.warning("no claim, the database is away: %s", error)
 
 
+def _send() -> None:
+    run_next.apply_async(retry=False, ignore_result=True)
+
+
+_ringer = Ringer(_send)
+
+
 def ring(permits: int = 1) -> bool:
-    """Send permits; False when the broker did not take them, which loses nothing."""
-    try:
-        for _ in range(permits):
-            run_next.apply_async(retry=False, ignore_result=True)
-    except (BrokerError, RedisError, OSError) as error:
-        logger.warning("could not ring, the reaper will: %s", error)
-        return False
-    return True
+    """Have permits sent, without waiting for the broker. Returns whether it took the last one; False loses nothing."""
+    return _ringer.ring(permits)
 
 
 # --- life of a worker process -----------------------------------------------------------------------------------------
@@ -115,7 +115,9 @@ def _leave(worker: Worker) -> None:
         with ThreadPoolExecutor(max_workers=4) as pool:
             for hold in late:
                 pool.submit(engine.finish, hold.tenant_id, hold.execution_id, hold.fence, {"status": "queued"})
-    ring(len(late))
+    if late:
+        ring(len(late))
+        _ringer.flush()
     for service in _Process.services:
         service.stop()
     if late:

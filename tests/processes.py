@@ -60,12 +60,25 @@ class Process:
         assert self.child is not None
         self.child.wait(10)
 
+    def ended(self) -> bool:
+        """Whether it runs no more."""
+        return self.child is None or self.child.poll() is not None
+
     def output(self) -> str:
         """All it has printed."""
         return self.log.read_text(errors="replace")
 
     def __enter__(self) -> Self:
-        return self.start()
+        self.start()
+        try:
+            self.wait_ready()
+        except BaseException as error:
+            self.__exit__(type(error), error, None)
+            raise
+        return self
+
+    def wait_ready(self) -> None:
+        """Wait until it can be used; nothing to wait for in general."""
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if self.child is not None and self.child.poll() is None:
@@ -84,14 +97,10 @@ class WorkerProcess(Process):
             "--without-gossip", "--without-mingle", "--without-heartbeat", "-l", "INFO", **env,
         )  # fmt: skip
 
-    def __enter__(self) -> Self:
-        super().__enter__()
-        self.wait_ready()
-        return self
-
-    def wait_ready(self, times: int = 1) -> None:
-        """Wait until it has said so as often as it was started."""
-        wait_until(lambda: self.output().count("is ready with") >= times, "the worker is ready")
+    def wait_ready(self) -> None:
+        """Wait until it has said so."""
+        wait_until(lambda: self.ended() or "is ready with" in self.output(), "the worker is ready")
+        assert not self.ended()
 
 
 class WebProcess(Process):
@@ -102,10 +111,9 @@ class WebProcess(Process):
         self.address = f"http://127.0.0.1:{self.port}"
         super().__init__("uvicorn", "config.asgi:application", "--host", "127.0.0.1", "--port", str(self.port), **env)
 
-    def __enter__(self) -> Self:
-        super().__enter__()
+    def wait_ready(self) -> None:
+        """Wait until it answers."""
         wait_until(self._answers, "the web server answers")
-        return self
 
     def _answers(self) -> bool:
         # The server we talk to must be the one we started: a dead child means somebody else has the port.

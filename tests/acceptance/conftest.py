@@ -1,11 +1,13 @@
 """What tests of whole processes share: a model behind HTTP, and the environment its callers get."""
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+import kombu.pools
 import pytest
 
+from config.celery import app
 from tests.fakes import FakeLLMServer
 
 
@@ -33,3 +35,19 @@ def world(settings: object) -> Iterator[World]:
         }
         settings.REDIS_PREFIX = prefix  # type: ignore[attr-defined]
         yield World(model, env)
+
+
+@pytest.fixture
+def celery_broker() -> Iterator[Callable[[str], None]]:
+    """`celery_broker(url)` lets this process ring at another address until the test ends."""
+    before = app.conf.broker_url
+
+    def ring_at(url: str) -> None:
+        app.conf.broker_url = app.conf.broker_write_url = url
+        app.pool.force_close_all()
+        app.set_current()
+        app._pool = None
+        kombu.pools.reset()
+
+    yield ring_at
+    ring_at(before)

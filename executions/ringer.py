@@ -1,0 +1,74 @@
+"""Sending rings without waiting for the broker: one daemon thread per process.
+
+A POST must answer within three seconds with Redis away (durability rule 1), and redis-py alone retries a connection for
+six. So a ring is only counted here and sent by the thread. Rings that cannot be sent are dropped: a ring is a permit,
+and the reaper sends new ones for what waits unheard.
+"""
+
+import atexit
+import logging
+import os
+import threading
+from collections.abc import Callable
+
+from kombu.exceptions import OperationalError as BrokerError
+from redis.exceptions import RedisError
+
+logger = logging.getLogger(__name__)
+
+MOST_PENDING = 10_000
+PAUSE_SECONDS = 1.0
+"""Rest after a failure, so that a broken broker is not asked without end."""
+
+EXIT_SECONDS = 1.0
+"""How long a process that ends waits for its last rings to leave."""
+
+
+class Ringer:
+    """Counts rings and sends them in the background. `healthy`: the broker took the last one."""
+
+    def __init__(self, send: Callable[[], None]) -> None:
+        self.send = send
+        self.healthy = True
+        self._pending = 0
+        self._pid = 0
+        self._changed = threading.Condition()
+
+    def ring(self, permits: int = 1) -> bool:
+        """Ask for permits to be sent; returns whether the broker took the last one."""
+        with self._changed:
+            if self._pid != os.getpid():  # first use, or a fork: threads do not follow
+                self._pid = os.getpid()
+                threading.Thread(target=self._run, name="ringer", daemon=True).start()
+                atexit.register(self.flush)
+            self._pending = min(self._pending + permits, MOST_PENDING)
+            self._changed.notify_all()
+        return self.healthy
+
+    def flush(self, seconds: float = EXIT_SECONDS) -> None:
+        """Wait until all has been sent or dropped, at most so long."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._pending == 0, seconds)
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._pending > 0)
+            self._send_one()
+
+    def _send_one(self) -> None:
+        try:
+            self.send()
+        except (BrokerError, RedisError, OSError) as error:
+            if self.healthy:
+                logger.warning("the broker is away, the reaper will ring: %s", error)
+            self._settle(healthy=False)
+            threading.Event().wait(PAUSE_SECONDS)
+        else:
+            self._settle(healthy=True)
+
+    def _settle(self, *, healthy: bool) -> None:
+        with self._changed:
+            self.healthy = healthy
+            self._pending = self._pending - 1 if healthy else 0
+            self._changed.notify_all()
