@@ -11,8 +11,8 @@ from django.db import IntegrityError
 from teams import audit
 from teams.access import Actor, system_actor
 from teams.errors import Conflict, Invalid, Located, NotFound
-from teams.history import ChangeNote
-from teams.models import Membership, Role, Tenant
+from teams.members import member_add, member_change
+from teams.models import Membership, Tenant
 from teams.tenancy import tenant
 
 
@@ -49,17 +49,21 @@ def user_find(username: str) -> User | None:
 def member_set(*, actor: Actor, username: str, role: str, password: str = "", reason: str = "") -> Membership:
     """Make a user a member of the actor's tenant, or give a member another role.
 
-    A user who does not exist yet is created with `password`; an existing one keeps theirs. Raises `Invalid`.
+    A user who does not exist yet is created with `password`; an existing one keeps theirs. Raises `Invalid`, or
+    `Conflict` when the tenant would be left without an admin.
     """
     actor.require("members:write")
-    if role not in Role.values:
-        raise _invalid("role", f"must be one of {', '.join(Role.values)}")
     new = None if user_find(username) else _new_user(username, password)
     try:
         with tenant(actor.tenant_id):
             if new is not None:
                 new.save(force_insert=True)
-            return _member(actor, new or User.objects.get(username=username), role, reason)
+            member = Membership.objects.select_related("user").filter(user__username=username).first()
+            if member is None:
+                return member_add(actor=actor, username=username, role=role, reason=reason)
+            if member.role != role:
+                return member_change(actor=actor, member_id=member.pk, role=role, reason=reason)
+            return member
     except IntegrityError as error:
         raise Conflict(f"somebody else made {username} a user or a member just now: try again") from error
 
@@ -70,19 +74,6 @@ def password_set(user: User, password: str) -> None:
         _check_password(user, password)
         user.set_password(password)
         user.save(update_fields=["password"])
-
-
-def _member(actor: Actor, user: User, role: str, reason: str) -> Membership:
-    member = Membership.objects.select_for_update().filter(user=user).first() or Membership(user=user, role="")
-    before = {"role": member.role} if member.pk else None
-    if member.role != role:
-        member.role = role
-        member._change = ChangeNote(actor.label, reason, actor.user_id)
-        member.save()
-        action = "member.change" if before else "member.add"
-        after = {"username": user.get_username(), "role": role}
-        audit.record(actor, action, member, before=before, after=after, reason=reason)
-    return member
 
 
 def _new_user(username: str, password: str) -> User:

@@ -1,0 +1,234 @@
+"""The only writers of a tenant's role templates and tool switches; each change leaves history and an audit row."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from typing import Any, Final, TypeVar
+
+from django.db import IntegrityError
+from django.utils import timezone
+
+from agents.checks import tool_problem
+from agents.models import RoleTemplate, TenantTool
+from agents.registry import as_template
+from agents.templates import DEFAULT_TEMPLATES, Template
+from agents.tools import CATALOGUE, ToolInfo
+from teams import audit
+from teams.access import Actor
+from teams.canonical import walk_problems
+from teams.errors import Conflict, Invalid, Located, NotFound
+from teams.flow import role_problem
+from teams.history import ChangeNote
+from teams.services import MAX_REASON
+from teams.spec import MAX_TOOLS
+from teams.tenancy import tenant
+
+MAX_TEMPLATES: Final = 200
+"""Of a tenant's own: they are listed, and read for every team that is built, all at once."""
+
+Row = TypeVar("Row", RoleTemplate, TenantTool)
+
+_PLACES: Final = {
+    "agent_name": "name",
+    "agent_personality": "personality",
+    "agent_goal_based_prompt": "prompt",
+    "agent_tools": "tools",
+}
+
+
+@dataclass(frozen=True)
+class TemplateState:
+    """A template as it holds now; `changed_at` is None for the default wording."""
+
+    template: Template
+    changed_at: datetime | None = None
+
+    @property
+    def has_default(self) -> bool:
+        """Whether there is a default to go back to."""
+        return self.template.role in DEFAULT_TEMPLATES
+
+
+@dataclass(frozen=True)
+class ToolState:
+    """A tool of the catalogue and whether agents of the tenant may be given it."""
+
+    tool: ToolInfo
+    enabled: bool
+
+
+# --- templates --------------------------------------------------------------------------------------------------------
+
+
+def template_list(*, actor: Actor) -> list[TemplateState]:
+    """Return every template of the tenant: those with a default first, then its own by role."""
+    actor.require("teams:read")
+    with tenant(actor.tenant_id):
+        own = {row.role: _state(row) for row in RoleTemplate.objects.order_by("role")}
+    return list(({role: TemplateState(template) for role, template in DEFAULT_TEMPLATES.items()} | own).values())
+
+
+def template_get(*, actor: Actor, role: str) -> TemplateState:
+    """Return the template for a role, or raise `NotFound`."""
+    actor.require("teams:read")
+    with tenant(actor.tenant_id):
+        # A role that none can have (a NUL, for instance) never reaches the database.
+        row = None if role_problem(role) else RoleTemplate.objects.filter(role=role).first()
+    return _state(row) if row else _default(role)
+
+
+def template_set(
+    *, actor: Actor, role: str, prompt: str, name: str = "", personality: str = "", tools: Sequence[str] = (),
+    reason: str = "",
+) -> TemplateState:  # fmt: skip
+    """Store the tenant's wording of a role; agents made from now on get it, those of saved teams stay as they are.
+
+    Raises `Invalid`, or `Conflict` when the tenant has as many templates as it may.
+    """
+    actor.require("templates:write")
+    template = Template(role.strip(), name.strip(), personality, prompt, tuple(tools))
+    _refuse(_template_problems(template, reason))
+    template = replace(template, tools=tuple(dict.fromkeys(tools)))
+    try:
+        with tenant(actor.tenant_id):
+            return _state(_store(actor, template, reason))
+    except IntegrityError as error:
+        raise Conflict(
+            f"somebody else made a template for {template.role} just now: read it, then try again"
+        ) from error
+
+
+def template_reset(*, actor: Actor, role: str, reason: str = "") -> TemplateState | None:
+    """Drop the tenant's wording of a role. Return the default that holds again, or None when there is none.
+
+    Raises `NotFound`; going back to a default that holds already changes nothing.
+    """
+    actor.require("templates:write")
+    _refuse(_reason_problems(reason))
+    with tenant(actor.tenant_id):
+        row = None if role_problem(role) else RoleTemplate.objects.select_for_update().filter(role=role).first()
+        if row is None:
+            return _default(role)
+        audit.record(actor, "template.reset", row, before=_wording(as_template(row)), reason=reason)
+        _noted(row, actor, reason).delete()
+    return TemplateState(DEFAULT_TEMPLATES[role]) if role in DEFAULT_TEMPLATES else None
+
+
+def _store(actor: Actor, template: Template, reason: str) -> RoleTemplate:
+    row = RoleTemplate.objects.select_for_update().filter(role=template.role).first()
+    before = _wording(as_template(row)) if row else None
+    if row is None:
+        if RoleTemplate.objects.count() >= MAX_TEMPLATES:
+            raise Conflict(f"a tenant has at most {MAX_TEMPLATES} templates of its own: delete one you do not need")
+        row = RoleTemplate(role=template.role)
+    elif as_template(row) == template:
+        return row
+    row.name, row.personality, row.prompt = template.name, template.personality, template.prompt
+    row.tools, row.updated_at = list(template.tools), timezone.now()
+    _noted(row, actor, reason).save()
+    audit.record(actor, "template.set", row, before=before, after=_wording(template), reason=reason)
+    return row
+
+
+def _state(row: RoleTemplate) -> TemplateState:
+    return TemplateState(as_template(row), row.updated_at)
+
+
+def _default(role: str) -> TemplateState:
+    if role not in DEFAULT_TEMPLATES:
+        raise NotFound("there is no template for this role")
+    return TemplateState(DEFAULT_TEMPLATES[role])
+
+
+def _wording(template: Template) -> dict[str, Any]:
+    return {**asdict(template), "tools": list(template.tools)}
+
+
+def _template_problems(template: Template, reason: str) -> list[Located]:
+    """Everything wrong with a template. A tool that is switched off is no fault: it may be switched on again."""
+    if problem := role_problem(template.role):
+        return [Located(loc="role", msg=problem)]
+    problems, readable = walk_problems(_wording(template))
+    if readable and not problems:
+        problems = _text_problems(template)
+    if not template.prompt.strip():
+        problems.append(Located(loc="prompt", msg="must not be empty: say what an agent with this role is to do"))
+    if len(template.tools) <= MAX_TOOLS:
+        named = enumerate(template.tools)
+        problems += [
+            Located(loc=f"tools.{n}", msg=msg) for n, tool in named if (msg := tool_problem(tool, frozenset()))
+        ]
+    first = {problem["loc"]: problem for problem in reversed(problems)}  # one is enough of each place
+    return [*reversed(first.values()), *_reason_problems(reason)]
+
+
+def _text_problems(template: Template) -> list[Located]:
+    try:
+        template.as_agent()
+    except Invalid as error:
+        places = [(problem["loc"].partition("."), problem["msg"]) for problem in error.errors]
+        return [Located(loc=f"{_PLACES.get(head, head)}{dot}{tail}", msg=msg) for (head, dot, tail), msg in places]
+    return []
+
+
+# --- tools ------------------------------------------------------------------------------------------------------------
+
+
+def tool_list(*, actor: Actor) -> list[ToolState]:
+    """Return the whole catalogue with the tenant's switches."""
+    actor.require("teams:read")
+    with tenant(actor.tenant_id):
+        off = set(TenantTool.objects.filter(enabled=False).values_list("name", flat=True))
+    return [ToolState(tool, tool.name not in off) for tool in CATALOGUE.values()]
+
+
+def tool_enable(*, actor: Actor, name: str, enabled: bool, reason: str = "") -> ToolState:
+    """Switch a tool of the catalogue on or off for the tenant. Raises `NotFound`.
+
+    Off: it can no longer be given to an agent, and agents that have it run without it.
+    """
+    actor.require("tools:write")
+    if name not in CATALOGUE:
+        raise NotFound("there is no such tool in the catalogue")
+    _refuse(_reason_problems(reason))
+    try:
+        with tenant(actor.tenant_id):
+            _switch(actor, name, enabled, reason)
+    except IntegrityError as error:
+        raise Conflict(f"somebody else switched {name} just now: look at it, then try again") from error
+    return ToolState(CATALOGUE[name], enabled)
+
+
+def _switch(actor: Actor, name: str, enabled: bool, reason: str) -> None:
+    row = TenantTool.objects.select_for_update().filter(name=name).first() or TenantTool(name=name, enabled=True)
+    if row.enabled == enabled:
+        return
+    before, row.enabled, row.updated_at = row.enabled, enabled, timezone.now()
+    _noted(row, actor, reason).save()
+    audit.record(actor, "tool.switch", row, before=_on(name, before), after=_on(name, enabled), reason=reason)
+
+
+def _on(name: str, enabled: bool) -> dict[str, Any]:
+    return {"name": name, "enabled": enabled}
+
+
+# --- both -------------------------------------------------------------------------------------------------------------
+
+
+def _noted(row: Row, actor: Actor, reason: str) -> Row:
+    """The row, with who changes it and why for its history."""
+    row._change = ChangeNote(actor.label, reason, actor.user_id)  # type: ignore[attr-defined]
+    return row
+
+
+def _reason_problems(reason: str) -> list[Located]:
+    problems = walk_problems({"reason": reason})[0]
+    if len(reason) > MAX_REASON:
+        problems.append(Located(loc="reason", msg=f"has {len(reason)} characters, at most {MAX_REASON} are allowed"))
+    return problems
+
+
+def _refuse(problems: list[Located]) -> None:
+    if problems:
+        count = len(problems)
+        raise Invalid(f"The request has {count} error{'s' if count != 1 else ''}.", errors=problems)

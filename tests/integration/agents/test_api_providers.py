@@ -1,0 +1,63 @@
+"""/api/v1/providers: what can be called and what it costs; never how to sign in there."""
+
+from typing import Any
+
+import pytest
+
+from tests.factories import Person
+
+URL = "/api/v1/providers"
+
+
+@pytest.fixture(autouse=True)
+def _providers(settings: Any) -> None:
+    settings.DEFAULT_MODEL = "openai:small"
+    settings.LLM_PROVIDERS = {
+        "openai": {
+            "label": "OpenAI",
+            "base_url": "https://user:hidden@llm.example/v1",
+            "api_key": "sk-very-secret",
+            "key_variable": "OPENAI_API_KEY",
+            "models": {"small": {"context_tokens": 4096, "price": ("0.15", "0.6")}, "free": {}},
+        },
+        "keyless": {"base_url": "https://keyless.example/v1", "key_variable": "KEYLESS_API_KEY"},
+    }
+
+
+def test_providers_and_models_are_listed(api: Any, bob: Person) -> None:
+    answer = api(bob).get(URL)
+
+    openai, keyless = answer.json()["results"]
+    assert (openai["name"], openai["label"], openai["configured"], openai["missing"]) == ("openai", "OpenAI", True, [])
+    assert openai["models"] == [
+        {"name": "small", "context_tokens": 4096, "price_in": "0.15", "price_out": "0.6"},
+        {"name": "free", "context_tokens": 8192, "price_in": None, "price_out": None},
+    ]
+    assert (keyless["configured"], keyless["missing"]) == (False, ["KEYLESS_API_KEY"])
+    assert (openai["default_model"], keyless["default_model"]) == ("small", None)
+
+
+def test_keys_and_addresses_are_not_shown(api: Any, bob: Person) -> None:
+    text = api(bob).get(URL).content.decode()
+
+    assert "sk-very-secret" not in text
+    assert "hidden" not in text
+
+
+def test_the_tenants_own_default_is_told(api: Any, bob: Person) -> None:
+    bob.tenant.default_model = "keyless:big"
+    bob.tenant.save()
+
+    openai, keyless = api(bob).get(URL).json()["results"]
+    assert (openai["default_model"], keyless["default_model"]) == (None, "big")
+
+
+def test_a_default_that_cannot_be_read_does_not_hide_the_list(api: Any, bob: Person) -> None:
+    bob.tenant.default_model = "big"
+    bob.tenant.save()
+
+    assert len(api(bob).get(URL).json()["results"]) == 2
+
+
+def test_a_scope_is_needed(api: Any, bob: Person) -> None:
+    assert api(bob, "executions:read").get(URL).status_code == 403
