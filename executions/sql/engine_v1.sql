@@ -4,8 +4,10 @@
 
 -- Claim the fairest claimable run. Locks one tenant's slots row, in order of virtual time, so that the count of
 -- running runs cannot overshoot the limit; then takes that tenant's first run by priority and age.
--- First pass skips locked tenants. If that finds nothing, a second pass waits (milliseconds) for the fairest one:
--- with one busy tenant, all other threads would otherwise see "nothing to do" and lose their permits.
+-- Locked tenants are skipped first. When no other is left, the claim waits (milliseconds) for the fairest of them: with
+-- one busy tenant, all other threads would otherwise see "nothing to do" and lose their permits. A tenant whose last
+-- run is gone by the time its row is locked is passed over for the next one, and its row let go by rolling back to
+-- before the lock: two claims that wait while they hold rows could wait for each other.
 CREATE FUNCTION claim_v1(worker text, lease interval)
 RETURNS TABLE (execution_id uuid, tenant_id uuid, fence bigint, attempt integer, tries integer, resolved_spec jsonb, input jsonb,
                seconds_left double precision, journal jsonb)
@@ -14,46 +16,58 @@ DECLARE
     slot record;
     run record;
     floor_time bigint;
-    pass integer;
+    passed bigint[] := '{}';
+    patient boolean := false;
 BEGIN
-    FOR pass IN 1..2 LOOP
-        IF pass = 1 THEN
-            SELECT s.id, s.tenant_id, s.virtual_time INTO slot FROM executions_tenantslots s
-            WHERE s.running < s."limit" AND claimable_v1(s.tenant_id)
-            ORDER BY s.virtual_time, s.id LIMIT 1 FOR UPDATE SKIP LOCKED;
-        ELSE
-            SELECT s.id, s.tenant_id, s.virtual_time INTO slot FROM executions_tenantslots s
-            WHERE s.running < s."limit" AND claimable_v1(s.tenant_id)
-            ORDER BY s.virtual_time, s.id LIMIT 1 FOR UPDATE;
+    LOOP
+        BEGIN
+            IF patient THEN
+                SELECT s.id, s.tenant_id INTO slot FROM executions_tenantslots s
+                WHERE s.running < s."limit" AND s.id <> ALL (passed) AND claimable_v1(s.tenant_id)
+                ORDER BY s.virtual_time, s.id LIMIT 1 FOR UPDATE;
+            ELSE
+                SELECT s.id, s.tenant_id INTO slot FROM executions_tenantslots s
+                WHERE s.running < s."limit" AND s.id <> ALL (passed) AND claimable_v1(s.tenant_id)
+                ORDER BY s.virtual_time, s.id LIMIT 1 FOR UPDATE SKIP LOCKED;
+            END IF;
+            IF slot.id IS NOT NULL THEN
+                SELECT e.id INTO run FROM executions_execution e
+                WHERE e.tenant_id = slot.tenant_id AND e.status = 'queued'
+                ORDER BY e.priority DESC, e.created_at LIMIT 1 FOR UPDATE SKIP LOCKED;
+                IF run.id IS NULL THEN
+                    RAISE SQLSTATE 'ATB01';
+                END IF;
+            END IF;
+        EXCEPTION WHEN SQLSTATE 'ATB01' THEN
+            passed := passed || slot.id;
+            CONTINUE;
+        END;
+        EXIT WHEN slot.id IS NOT NULL;
+        IF patient THEN
+            RETURN;
         END IF;
-        CONTINUE WHEN slot.id IS NULL;
-
-        SELECT e.id INTO run FROM executions_execution e
-        WHERE e.tenant_id = slot.tenant_id AND e.status = 'queued'
-        ORDER BY e.priority DESC, e.created_at LIMIT 1 FOR UPDATE SKIP LOCKED;
-        CONTINUE WHEN run.id IS NULL;
-
-        -- A tenant that was idle joins at the present time of the busy ones; otherwise its old, low time would let it
-        -- take every slot until it had caught up.
-        SELECT min(s.virtual_time) INTO floor_time FROM executions_tenantslots s WHERE s.running > 0 AND s.id <> slot.id;
-        UPDATE executions_tenantslots s
-        SET running = s.running + 1, virtual_time = greatest(s.virtual_time, coalesce(floor_time, 0)) + 1
-        WHERE s.id = slot.id;
-
-        RETURN QUERY
-        UPDATE executions_execution e
-        SET status = 'running', owner = worker, lease_until = clock_timestamp() + lease, fence = e.fence + 1,
-            event_seq = e.event_seq + 1, status_seq = e.event_seq + 1,
-            started_at = coalesce(e.started_at, clock_timestamp()), not_before = NULL
-        WHERE e.id = run.id
-        RETURNING e.id, e.tenant_id, e.fence, e.attempt, e.tries, e.resolved_spec, e.input,
-                  extract(epoch FROM e.deadline_at - clock_timestamp())::double precision,
-                  (SELECT coalesce(jsonb_object_agg(st.key, jsonb_build_object(
-                      'kind', st.kind, 'hash', st.request_hash, 'result', st.result, 'tokens_in', st.tokens_in,
-                      'tokens_out', st.tokens_out, 'ms', st.ms)), '{}'::jsonb)
-                   FROM executions_step st WHERE st.execution_id = e.id AND st.state = 'done');
-        RETURN;
+        patient := true;
     END LOOP;
+
+    -- A tenant that was idle joins at the present time of the busy ones; otherwise its old, low time would let it
+    -- take every slot until it had caught up.
+    SELECT min(s.virtual_time) INTO floor_time FROM executions_tenantslots s WHERE s.running > 0 AND s.id <> slot.id;
+    UPDATE executions_tenantslots s
+    SET running = s.running + 1, virtual_time = greatest(s.virtual_time, coalesce(floor_time, 0)) + 1
+    WHERE s.id = slot.id;
+
+    RETURN QUERY
+    UPDATE executions_execution e
+    SET status = 'running', owner = worker, lease_until = clock_timestamp() + lease, fence = e.fence + 1,
+        event_seq = e.event_seq + 1, status_seq = e.event_seq + 1,
+        started_at = coalesce(e.started_at, clock_timestamp()), not_before = NULL
+    WHERE e.id = run.id
+    RETURNING e.id, e.tenant_id, e.fence, e.attempt, e.tries, e.resolved_spec, e.input,
+              extract(epoch FROM e.deadline_at - clock_timestamp())::double precision,
+              (SELECT coalesce(jsonb_object_agg(st.key, jsonb_build_object(
+                  'kind', st.kind, 'hash', st.request_hash, 'result', st.result, 'tokens_in', st.tokens_in,
+                  'tokens_out', st.tokens_out, 'ms', st.ms)), '{}'::jsonb)
+               FROM executions_step st WHERE st.execution_id = e.id AND st.state = 'done');
 END $$;
 
 -- Has this tenant a run that may start now? Apart from claim so that both passes ask the same thing. Only queued runs
