@@ -1,8 +1,36 @@
 """The whole HTTP surface on one page."""
 
 from django.contrib import admin
-from django.urls import path
+from django.urls import include, path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+
+import agents.api
+import executions.api
+import executions.live
+import teams.api
+import teams.api_access
+from console import health
+
+api_v1 = [
+    *teams.api.urlpatterns,
+    *teams.api_access.urlpatterns,
+    *agents.api.urlpatterns,
+    *executions.api.urlpatterns,
+    *executions.live.urlpatterns,
+]
 
 urlpatterns = [
     path("admin/", admin.site.urls),
+    path("api/v1/", include(api_v1)),
+    path("api/schema/", SpectacularAPIView.as_view(), name="api-schema"),
+    path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="api-schema"), name="api-docs"),
+    path("health/live", health.live),
+    path("health/ready", health.ready),
+    path("health/full", health.full),
 ]
+
+# Under /admin/ these are pages, everywhere else problem+json.
+handler400 = "teams.problems.bad_request"
+handler403 = "teams.problems.permission_denied"
+handler404 = "teams.problems.not_found"
+handler500 = "teams.problems.server_error"

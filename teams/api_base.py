@@ -39,6 +39,7 @@ class ApiView(APIView):
 
     scopes: ClassVar[dict[str, str]] = {}
     queries: ClassVar[dict[str, type[Query]]] = {}
+    query: Query
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)

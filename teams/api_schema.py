@@ -1,7 +1,10 @@
 """How drf-spectacular sees the API: pydantic shapes as they are, and for each operation every answer it can give."""
 
+import copy
+import json
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from http import HTTPStatus
 from typing import Any, Final, TypeVar
 
@@ -9,10 +12,11 @@ from drf_spectacular.extensions import OpenApiSerializerExtension
 from drf_spectacular.openapi import AutoSchema as BaseAutoSchema
 from drf_spectacular.plumbing import ResolvedComponent
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiRequest, OpenApiResponse, extend_schema
+from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from teams import errors, openapi, problems
-from teams.shapes import Problem, Query, Shape
+from teams import errors, problems
+from teams.shapes import Problem, Query
 
 _COMPONENT: Final = "#/components/schemas/{model}"
 
@@ -35,37 +39,44 @@ _KINDS: Final[Mapping[int, type[errors.TeamBuilderError]]] = {
     )
 }
 
-AUTHENTICATION: Final = (openapi.ApiKeyScheme, openapi.SessionScheme)
-"""Known to drf-spectacular by being imported."""
-
 View = TypeVar("View", bound=Callable[..., Any])
 
 
 class ShapeExtension(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
     """Pydantic shapes as components. One schema serves both directions: answers have no defaults to differ by."""
 
-    target_class = "teams.shapes.Shape"
+    target_class = "pydantic.BaseModel"
     match_subclasses = True
     priority = 1
 
     def get_name(self, *_: Any) -> str:
-        return _name(self.target)
+        return _plain_name(self.target.__name__)
+
+    def get_identity(self, *_: Any) -> str:
+        """The schema itself: two shapes of one name are a warning unless they are alike."""
+        return _identity(_schemas(self.target)[0])
 
     def map_serializer(self, auto_schema: Any, *_: Any) -> dict[str, Any]:
-        refs, document = models_json_schema([(self.target, "validation")], ref_template=_COMPONENT)
-        definitions: dict[str, Any] = {_plain_name(name): schema for name, schema in document["$defs"].items()}
-        own = _plain_name(refs[self.target, "validation"]["$ref"].rpartition("/")[2])
-        schema: dict[str, Any] = _plain_refs(definitions.pop(own))
-        for name, part in definitions.items():
+        own, parts = _schemas(self.target)
+        for name, part in parts.items():
             component = ResolvedComponent(
-                name=name, type=ResolvedComponent.SCHEMA, object=name, schema=_plain_refs(part)
+                name=name, type=ResolvedComponent.SCHEMA, object=_identity(part), schema=copy.deepcopy(part)
             )
             auto_schema.registry.register_on_missing(component)
-        return schema
+        return copy.deepcopy(own)
 
 
-def _name(shape: type[Shape]) -> str:
-    return _plain_name(shape.__name__)
+@cache
+def _schemas(shape: type[BaseModel]) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
+    """The shape's schema, and by name those it refers to."""
+    refs, document = models_json_schema([(shape, "validation")], ref_template=_COMPONENT)
+    parts = {_plain_name(name): _plain_refs(schema) for name, schema in document["$defs"].items()}
+    own = parts.pop(_plain_name(refs[shape, "validation"]["$ref"].rpartition("/")[2]))
+    return own, parts
+
+
+def _identity(schema: dict[str, Any]) -> str:
+    return json.dumps(schema, sort_keys=True)
 
 
 def _plain_name(name: str) -> str:
@@ -117,9 +128,10 @@ class AutoSchema(BaseAutoSchema):
         statuses = [401, 403, 406, 500, 503]
         if "{" in self.path:
             statuses.append(404)
-        if self.get_override_parameters() or self.method in {"POST", "PUT", "PATCH"}:
+        writes = self.method in {"POST", "PUT", "PATCH"}
+        if writes or self.get_override_parameters():
             statuses.append(400)
-        if self.get_request_serializer() is not None and self.method in {"POST", "PUT", "PATCH"}:
+        if writes and self.get_request_serializer() is not None:
             statuses += [413, 415]
         return statuses
 
@@ -146,12 +158,12 @@ def _without_null(field: dict[str, Any]) -> dict[str, Any]:
     return schema
 
 
-def problem(status: int, *, detail: str = "", errors: Sequence[Mapping[str, str]] = ()) -> OpenApiResponse:
+def problem(status: int, detail: str = "") -> OpenApiResponse:
     """A problem of the given status, with an example."""
-    kind = _KINDS[status]
-    example = kind(detail).problem() | {"errors": list(errors)}
+    kind = _KINDS.get(status, errors.TeamBuilderError)
+    example = kind(detail).problem() | {"status": status}
     return OpenApiResponse(
-        Problem, description=kind.__doc__ or kind.title, examples=[OpenApiExample(kind.title, value=example)]
+        Problem, description=detail or kind.__doc__ or "", examples=[OpenApiExample(kind.title, value=example)]
     )
 
 
@@ -175,7 +187,7 @@ def describe(
     texts = problems if isinstance(problems, Mapping) else dict.fromkeys(problems, "")
     shown = [OpenApiExample("Example", value=example)] if example is not None else []
     responses: dict[Any, Any] = {status: OpenApiResponse(answer, HTTPStatus(status).phrase, shown), **(also or {})}
-    responses |= {(code, _MEDIA_TYPE): problem(code, detail=text) for code, text in texts.items()}
+    responses |= {(code, _MEDIA_TYPE): problem(code, text) for code, text in texts.items()}
     request = None
     if body is not None:
         request = {"application/json": OpenApiRequest(body, examples=[OpenApiExample("Example", value=body_example)])}

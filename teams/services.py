@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID, uuid4
 
-from django.db import IntegrityError
+from django.db import IntegrityError, models
 from django.utils import timezone
 
 from teams import audit
@@ -95,21 +95,27 @@ def team_upsert(*, actor: Actor, team_id: UUID | None, config: object, reason: s
     return team_update(actor=actor, team_id=team_id, config=config, reason=reason)
 
 
-def team_rename(*, actor: Actor, team_id: UUID, name: str, reason: str = "") -> Team:
-    """Give a team another name; no new version."""
+def team_rename(
+    *, actor: Actor, team_id: UUID, name: str, reason: str = "", expected_version: int | None = None
+) -> Team:
+    """Give a team another name; no new version. Raises `NotFound`, `Invalid` or `PreconditionFailed`."""
     actor.require("teams:write")
     _checked_texts(name, reason)
     if not name.strip():
         raise Invalid("A team needs a name.", errors=[Located(loc="name", msg="must not be empty")])
     with _locked(actor, team_id) as team:
+        _expect(team, expected_version)
         before, team.name = team.name, name.strip()
         _store(team, actor, reason)
         audit.record(actor, "team.rename", team, before={"name": before}, after={"name": team.name}, reason=reason)
     return team
 
 
-def team_rollback(*, actor: Actor, team_id: UUID, target_version: int, reason: str = "") -> Saved:
-    """Store an old version's config as a new version. Raises `NotFound` for the team or the version."""
+def team_rollback(
+    *, actor: Actor, team_id: UUID, target_version: int, reason: str = "", expected_version: int | None = None
+) -> Saved:
+    """Store an old version's config as a new version. Raises `NotFound` for the team or the version, and
+    `PreconditionFailed` when `expected_version` is no longer the team's."""
     actor.require("teams:write")
     _checked_texts("", reason)
     old = team_version(actor=actor, team_id=team_id, version=target_version)
@@ -117,6 +123,7 @@ def team_rollback(*, actor: Actor, team_id: UUID, target_version: int, reason: s
     prepared = prepare(actor, old.config)
     reason = reason or f"rolled back to version {target_version}"
     with _locked(actor, team_id) as team:
+        _expect(team, expected_version)
         _store_version(team, actor, prepared, reason, "team.rollback", before={"version": team.version})
     return Saved(team, prepared.additions, prepared.warnings)
 
@@ -164,10 +171,16 @@ def team_version(*, actor: Actor, team_id: UUID, version: int) -> Any:
     """Return the history row of one version of a team that is not deleted; raise `NotFound`."""
     team_get(actor=actor, team_id=team_id)
     with tenant(actor.tenant_id):
-        row = Team.history.filter(id=team_id, makes_version=True, version=version).first()
+        row = team_versions(team_id).filter(version=version).first()
     if row is None:
         raise NotFound(f"Version {version} not found for Team ID {team_id}")
     return row
+
+
+def team_versions(team_id: UUID) -> models.QuerySet[Any]:
+    """Return the history rows of a team that made a version; evaluate it inside the tenant's scope."""
+    rows: models.QuerySet[Any] = Team.history.filter(id=team_id, makes_version=True)
+    return rows
 
 
 def stored_spec(config: object) -> TeamSpec:

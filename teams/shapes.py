@@ -4,7 +4,7 @@
 Unknown fields are refused in each of them.
 """
 
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Generic, Self, TypeVar
 
 from django.http import QueryDict
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
@@ -38,6 +38,9 @@ class Answer(Shape):
     """What a caller gets. Nothing has a default here, so that every field is always sent."""
 
 
+A = TypeVar("A", bound=Answer)
+
+
 def _without_nul(text: str) -> str:
     if "\0" in text:
         raise ValueError("contains the NUL character: remove it")
@@ -67,6 +70,14 @@ class PageQuery(Query):
         None, description="From the links `next` and `previous`; left out for the first page."
     )
     limit: Annotated[int, Field(ge=1, le=MAX_LIMIT)] = Field(DEFAULT_LIMIT, description="At most so many on a page.")
+
+
+class Page(Answer, Generic[A]):
+    """One page of a list."""
+
+    results: list[A]
+    next: str | None = Field(description="Address of the next page; null on the last one.")
+    previous: str | None = Field(description="Address of the page before; null on the first one.")
 
 
 class Problem(Answer):

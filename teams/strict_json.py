@@ -97,8 +97,4 @@ def _repetitions(document: object) -> Iterator[Located]:
 
 
 def _invalid(problems: list[Located]) -> Invalid:
-    first = problems[0]
-    where = first["loc"] or ("it" if first["msg"].startswith("is ") else "")
-    return Invalid(
-        f"The body cannot be read: {f'{where} ' if where else ''}{first['msg']}.", errors=problems[:MAX_ERRORS]
-    )
+    return Invalid("The body cannot be read.", errors=problems[:MAX_ERRORS])

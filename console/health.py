@@ -1,0 +1,146 @@
+"""Is it alive, may it be sent requests, does anybody need to look? Open to all, so answers name no host and no secret.
+
+`live`: the process answers. `ready`: what accepting a run needs (database, migrations, a sound login role); Redis and
+workers are reported, but a run is accepted without them and waits. `full`: all of it, for alarms.
+"""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import cache
+
+import redis
+from django.conf import settings
+from django.db import Error, connection
+from django.db.migrations.executor import MigrationExecutor
+from django.http import HttpRequest, JsonResponse
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from executions.models import Worker
+from teams.checks import login_faults
+
+SILENT = timedelta(seconds=15)
+"""A worker that has not reported for so long is taken for dead; it reports every HEARTBEAT_SECONDS."""
+
+REDIS_TIMEOUT_SECONDS = 1.0
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass
+class Report:
+    """What was found: the state of each part, why requests must not come, and what runs worse than it should."""
+
+    parts: dict[str, str] = field(default_factory=dict)
+    faults: list[str] = field(default_factory=list)
+    degraded: list[str] = field(default_factory=list)
+
+    def note(self, part: str, trouble: str, into: list[str]) -> None:
+        """Note a part as sound, or with its trouble."""
+        self.parts[part] = trouble or "ok"
+        if trouble:
+            into.append(f"{part}: {trouble}")
+
+    @property
+    def status(self) -> str:
+        """'ok', 'degraded' or 'failed'."""
+        return "failed" if self.faults else "degraded" if self.degraded else "ok"
+
+
+@require_safe
+def live(_request: HttpRequest) -> JsonResponse:
+    """200 as long as the process answers at all."""
+    return JsonResponse({"status": "ok"})
+
+
+@require_safe
+def ready(_request: HttpRequest) -> JsonResponse:
+    """503 when runs cannot be accepted; with less than all of it running still 200."""
+    report = inspect()
+    return _answer(report, 503 if report.faults else 200)
+
+
+@require_safe
+def full(_request: HttpRequest) -> JsonResponse:
+    """503 when anything is amiss."""
+    report = inspect()
+    return _answer(report, 200 if report.status == "ok" else 503)
+
+
+def _answer(report: Report, status: int) -> JsonResponse:
+    body = {"status": report.status, "parts": report.parts, "faults": report.faults, "degraded": report.degraded}
+    return JsonResponse(body, status=status)
+
+
+def inspect() -> Report:
+    """Look at every part once."""
+    report = Report()
+    database = _database_trouble()
+    report.note("database", database, report.faults)
+    if not database:
+        report.note("migrations", _asked(_migrations_trouble), report.faults)
+        report.note("login_role", _asked(_login_trouble), report.faults)
+        report.note("workers", _asked(_workers_trouble), report.degraded)
+    report.note("redis", _redis_trouble(), report.degraded)
+    return report
+
+
+def _database_trouble() -> str:
+    def ask() -> str:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+        return ""
+
+    return _asked(ask)
+
+
+def _asked(question: Callable[[], str]) -> str:
+    try:
+        return question()
+    except Error as error:
+        # The driver's text names hosts and users: it is for the log, not for whoever asks.
+        logger.warning("health: %s: %s", question.__name__, error)
+        return "does not answer"
+
+
+def _migrations_trouble() -> str:
+    return "" if _migrated() else "not all are applied; run `manage.py migrate`"
+
+
+def _migrated() -> bool:
+    # Reading all migrations takes long and what is applied stays so: only "no" is asked again.
+    if _known_migrated():
+        return True
+    _known_migrated.cache_clear()
+    return False
+
+
+@cache
+def _known_migrated() -> bool:
+    executor = MigrationExecutor(connection)
+    return not executor.migration_plan(executor.loader.graph.leaf_nodes())
+
+
+def _login_trouble() -> str:
+    return ", ".join(login_faults())
+
+
+def _workers_trouble() -> str:
+    alive = Worker.objects.filter(beat_at__gt=timezone.now() - SILENT).count()
+    return "" if alive else "none has reported lately; runs wait until one does"
+
+
+def _redis_trouble() -> str:
+    try:
+        with redis.Redis.from_url(
+            settings.REDIS_URL,
+            socket_connect_timeout=REDIS_TIMEOUT_SECONDS,
+            socket_timeout=REDIS_TIMEOUT_SECONDS,
+        ) as client:
+            client.ping()
+    except redis.RedisError as error:
+        logger.warning("health: redis: %s", error)
+        return "does not answer; workers find new runs later and live events are slower"
+    return ""
