@@ -13,7 +13,7 @@ from executions.reaper import reap
 class Command(BaseCommand):
     help = "Queue runs whose worker was lost and retries that are due, end runs past their deadline, ring for the rest."
 
-    def handle(self, **options: Any) -> None:
+    def handle(self, **_options: Any) -> None:
         with psycopg.connect(settings.DATABASE_URL, autocommit=True) as connection:
             reaped = reap(connection)
         tasks.ring(reaped.to_ring)
