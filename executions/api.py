@@ -15,8 +15,9 @@ from executions.models import Execution, Status, Step
 from executions.services import Started, execution_cancel, execution_get, execution_retry, execution_start
 from teams.api_base import ApiView
 from teams.api_schema import LOCATION, describe
-from teams.api_shapes import page_example
+from teams.api_shapes import TEAM_ID, WhyBody, page_example
 from teams.paging import page
+from teams.shapes import Page, as_json
 from teams.tenancy import tenant
 
 _READ, _RUN = "executions:read", "executions:run"
@@ -36,7 +37,7 @@ REPLAY = OpenApiParameter(
     description="There when the run was started by an earlier request with this Idempotency-Key.",
 )
 _START_PROBLEMS = {
-    404: f"Team ID {shapes.TEAM_ID} not found or is deleted",
+    404: f"Team ID {TEAM_ID} not found or is deleted",
     409: f"this Idempotency-Key was used for another request (run {shapes.RUN_ID}); take a new key",
 }
 _NO_RUN = f"Execution ID {shapes.RUN_ID} not found"
@@ -49,7 +50,7 @@ class Executions(ApiView):
     queries: ClassVar = {"GET": shapes.ExecutionListQuery}
     query: shapes.ExecutionListQuery
 
-    @describe("List executions", answer=shapes.ExecutionPage, example=page_example(shapes.ROW_EXAMPLE))
+    @describe("List executions", answer=Page[shapes.ExecutionRow], example=page_example(shapes.ROW_EXAMPLE))
     def get(self, _request: Request) -> Response:
         """List the runs of the tenant, the newest first."""
         asked = self.query
@@ -64,7 +65,7 @@ class Executions(ApiView):
             rows = Execution.objects.filter(**{name: value for name, value in wanted.items() if value is not None})
             small = rows.defer("resolved_spec", "input", "result", "display")
             found = page(small, ("-created_at", "id"), asked.cursor, asked.limit)
-        return self.page(found, [_json(shapes.ExecutionRow(**_row(run))) for run in found.rows])
+        return self.page(found, [as_json(shapes.ExecutionRow(**_row(run))) for run in found.rows])
 
     @describe(
         "Start an execution",
@@ -157,14 +158,14 @@ class ExecutionCancel(ApiView):
         "Cancel an execution",
         answer=shapes.ExecutionDetail,
         example={**shapes.QUEUED_EXAMPLE, "status": "cancelled", "cancel_requested": True},
-        body=shapes.WhyBody,
+        body=WhyBody,
         body_example={"reason": "started by mistake"},
         problems={404: _NO_RUN, 409: "the run is succeeded; only a run that has not ended can be cancelled"},
         also={202: OpenApiResponse(shapes.ExecutionDetail, "It is running: it stops before its next call to a model.")},
     )
     def post(self, _request: Request, execution_id: UUID) -> Response:
         """Cancel a run: at once when no worker holds it (200), else before its next call to a model (202)."""
-        body = self.body(shapes.WhyBody)
+        body = self.body(WhyBody)
         run = execution_cancel(actor=self.actor, execution_id=execution_id, reason=body.reason)
         return self.answer(_detail(run), 200 if run.status == Status.CANCELLED else 202)
 
@@ -179,14 +180,14 @@ class ExecutionRetry(ApiView):
         answer=shapes.ExecutionDetail,
         example={**shapes.QUEUED_EXAMPLE, "attempt": 2},
         status=202,
-        body=shapes.WhyBody,
+        body=WhyBody,
         body_example={"reason": "the provider is back"},
         problems={404: _NO_RUN, 409: "the run is succeeded; only a failed or cancelled one can be retried"},
         headers=[LOCATION],
     )
     def post(self, _request: Request, execution_id: UUID) -> Response:
         """Queue a failed or cancelled run again. What it has recorded is kept, so no answer is paid for twice."""
-        body = self.body(shapes.WhyBody)
+        body = self.body(WhyBody)
         run = execution_retry(actor=self.actor, execution_id=execution_id, reason=body.reason)
         return self.answer(_detail(run), 202, Location=_address(run.id))
 
@@ -210,10 +211,6 @@ def _started(view: ApiView, team_id: UUID, body: shapes.RunTeam) -> Response:
 
 def _address(execution_id: UUID) -> str:
     return reverse("execution", args=[execution_id])
-
-
-def _json(answer: shapes.Answer) -> dict[str, Any]:
-    return answer.model_dump(mode="json")
 
 
 def _row(run: Execution) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, AwareDatetime, Field
 from pydantic.json_schema import SkipJsonSchema
 
 from executions.models import Source, Status, StepKind, StepState
-from teams.api_shapes import TEAM_ID, Reason, Version
+from teams.api_shapes import TEAM_ID, Version
 from teams.shapes import Answer, Body, PageQuery, Query
 
 
@@ -40,12 +40,6 @@ class StartExecution(RunTeam):
 
     # JSON has no UUIDs, so a strict body could never hold one.
     team_id: Annotated[UUID, Field(strict=False)]
-
-
-class WhyBody(Body):
-    """Why something is done."""
-
-    reason: Reason = ""
 
 
 class ExecutionListQuery(PageQuery):
@@ -131,14 +125,6 @@ class ExecutionDetail(ExecutionRow):
     final_answer: str | None = Field(description="Null until the run has succeeded.")
     last_event_id: int = Field(description="Number of its newest event.")
     conversation_log: list[LogEntry] | None = Field(description="Null unless asked for.")
-
-
-class ExecutionPage(Answer):
-    """Runs, page by page."""
-
-    results: list[ExecutionRow]
-    next: str | None
-    previous: str | None
 
 
 class StepAnswer(Answer):

@@ -155,7 +155,7 @@ async def _in_thread(function: Callable[..., T], *args: Any) -> T:
 def _admitted(request: HttpRequest, execution_id: UUID, after: int) -> Actor:
     """The one who asks, through the doors of the API. Raises `Unauthenticated`, `Forbidden`, `NotFound`, `Invalid`."""
     asked = Request(_afresh(request), authenticators=(ApiKeyAuthentication(), SessionAuthentication()))
-    actor = asked.user
+    actor: object = asked.user
     if not isinstance(actor, Actor):
         raise Unauthenticated
     actor.require(SCOPE)
