@@ -177,8 +177,6 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["teams.access.ScopePermission"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["teams.parsers.StrictJSONParser"],
-    "DEFAULT_PAGINATION_CLASS": "teams.paging.CursorPagination",
-    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
     "DEFAULT_SCHEMA_CLASS": "teams.api_schema.AutoSchema",
     "EXCEPTION_HANDLER": "teams.problems.exception_handler",
     "UNAUTHENTICATED_USER": None,

@@ -9,7 +9,7 @@ import executions.api
 import executions.live
 import teams.api
 import teams.api_access
-from console import health
+from console import compat, health
 
 api_v1 = [
     *teams.api.urlpatterns,
@@ -27,6 +27,7 @@ urlpatterns = [
     path("health/live", health.live),
     path("health/ready", health.ready),
     path("health/full", health.full),
+    *compat.urlpatterns,
 ]
 
 # Under /admin/ these are pages, everywhere else problem+json.

@@ -299,7 +299,7 @@ class MemberView(ApiView):
 
 
 def _member(row: Membership) -> MemberRow:
-    return MemberRow(id=row.pk, username=row.user.get_username(), role=row.role, created_at=row.created_at)  # type: ignore[arg-type]
+    return MemberRow(id=row.pk, username=row.user.get_username(), role=row.role, created_at=row.created_at)
 
 
 # --- audit ------------------------------------------------------------------------------------------------------------

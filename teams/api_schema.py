@@ -59,7 +59,7 @@ class ShapeExtension(OpenApiSerializerExtension):  # type: ignore[no-untyped-cal
     def map_serializer(self, auto_schema: Any, *_: Any) -> dict[str, Any]:
         own, parts = _schemas(self.target)
         for name, part in parts.items():
-            component = ResolvedComponent(
+            component = ResolvedComponent(  # type: ignore[no-untyped-call]
                 name=name, type=ResolvedComponent.SCHEMA, object=_identity(part), schema=copy.deepcopy(part)
             )
             auto_schema.registry.register_on_missing(component)
@@ -120,7 +120,9 @@ class AutoSchema(BaseAutoSchema):
         responses: dict[str, Any] = super()._get_response_bodies(direction)
         for status in self._common_problems():
             if str(status) not in responses:
-                answer = self._get_response_for_code(problem(status), str(status), [problems.MEDIA_TYPE], direction)
+                answer = self._get_response_for_code(  # type: ignore[no-untyped-call]
+                    problem(status), str(status), [problems.MEDIA_TYPE], direction
+                )
                 responses[str(status)] = answer
         return dict(sorted(responses.items()))
 

@@ -10,9 +10,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.db.models import F, Model, Q, QuerySet
-from rest_framework.pagination import BasePagination
 from rest_framework.request import Request
-from rest_framework.response import Response
 from rest_framework.utils.urls import replace_query_param
 
 from teams.errors import Invalid, Located
@@ -125,57 +123,6 @@ def _typed(model: type[Model], name: str, value: Any) -> Any:
     if isinstance(value, bool) or not isinstance(value, int) or abs(value) >= 2**63:
         raise TypeError(value)
     return value
-
-
-class CursorPagination(BasePagination):
-    """The same pages for Django REST framework's generic views: `?cursor=`, `?limit=` 1 to 200, 50 by default.
-
-    A view may set `ordering`; its queryset must be evaluated inside the tenant's scope.
-    """
-
-    ordering: Sequence[str] = ("-created_at", "id")
-
-    def paginate_queryset(self, queryset: QuerySet[Any], request: Request, view: Any = None) -> list[Any]:
-        """Read the page that the request names."""
-        limit = _limit(request.query_params.get("limit"))
-        ordering = getattr(view, "ordering", None) or self.ordering
-        self.request = request
-        self.found = page(queryset, ordering, request.query_params.get("cursor"), limit)
-        return self.found.rows
-
-    def get_paginated_response(self, data: Any) -> Response:
-        """The answer's body."""
-        return Response(page_body(self.request, self.found, data))
-
-    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
-        """How the OpenAPI document shows a page."""
-        link = {"type": ["string", "null"], "format": "uri"}
-        return {
-            "type": "object",
-            "required": ["results", "next", "previous"],
-            "properties": {"results": schema, "next": link, "previous": link},
-        }
-
-    def get_schema_operation_parameters(self, *_: Any) -> list[dict[str, Any]]:
-        """How the OpenAPI document shows `cursor` and `limit`."""
-        return [
-            {"name": "cursor", "in": "query", "required": False, "schema": {"type": "string"}},
-            {
-                "name": "limit",
-                "in": "query",
-                "required": False,
-                "schema": {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT},
-            },
-        ]
-
-
-def _limit(text: str | None) -> int:
-    if text is None:
-        return DEFAULT_LIMIT
-    if text.isdecimal() and len(text) < 9 and 1 <= int(text) <= MAX_LIMIT:
-        return int(text)
-    problem = Located(loc="limit", msg=f"must be a whole number from 1 to {MAX_LIMIT}")
-    raise Invalid("The query is not valid.", errors=[problem])
 
 
 def page_body(request: Request, found: Rows, results: list[Any]) -> dict[str, Any]:
