@@ -153,6 +153,9 @@ class ScopePermission(BasePermission):
         method = "GET" if request.method in {"HEAD", "OPTIONS"} else request.method or ""
         if method in needed:
             actor.require(needed[method])
+        elif hasattr(view, method.lower()):
+            # A view that forgot to say what it needs must not be open to every key; an unknown method goes on to a 405.
+            raise Forbidden(f"{type(view).__name__} names no scope for {method}")
         return True
 
 

@@ -76,14 +76,16 @@ def tenant(tenant_id: UUID) -> Iterator[None]:
     outer = _outer_scope()
     if outer is not None and outer.tenant_id != tenant_id:
         raise ScopeRefused(f"already in the scope of {_name(outer)}; close it before opening tenant {tenant_id}")
+    inside = connections[DEFAULT_DB_ALIAS].in_atomic_block
     with transaction.atomic():
         if outer is None:
             _set_local("app.tenant_id", str(tenant_id))
         with _entered(Scope(tenant_id), outer):
             yield
-        # Reached only on success. After an error ROLLBACK (TO) restores the setting; doing it here in a `finally`
-        # would raise in the aborted transaction and hide the true error.
-        if outer is None:
+        # Our own COMMIT ends the setting; a test's transaction goes on. Reached only on success: after an error
+        # ROLLBACK (TO) restores it, and doing it in a `finally` would raise in the aborted transaction and hide the
+        # true error.
+        if outer is None and inside:
             _set_local("app.tenant_id", "")
 
 
@@ -94,12 +96,13 @@ def across_tenants(reason: str) -> Iterator[None]:
     if outer is not None and outer.tenant_id is not None:
         raise ScopeRefused(f"already in the scope of {_name(outer)}; close it before looking across tenants")
     logger.debug("across tenants: %s", reason)
+    inside = connections[DEFAULT_DB_ALIAS].in_atomic_block
     with transaction.atomic():
         if outer is None:
             _execute("SET LOCAL ROLE atb_system")
         with _entered(Scope(None), outer):
             yield
-        if outer is None:
+        if outer is None and inside:
             _execute("SET LOCAL ROLE NONE")
 
 
