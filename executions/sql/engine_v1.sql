@@ -118,8 +118,9 @@ BEGIN
     IF known.seq IS NOT NULL THEN
         UPDATE executions_step s
         SET state = step->>'state', event_seq = run.event_seq, fence = my_fence, attempt = run.attempt,
-            request_hash = coalesce(step->>'request_hash', s.request_hash), request = coalesce(step->'request', s.request),
-            result = step->'result', display = step->'display', error = step->'error',
+            request_hash = coalesce(step->>'request_hash', s.request_hash), request = coalesce(nullif(step->'request', 'null'), s.request),
+            result = nullif(step->'result', 'null'), display = nullif(step->'display', 'null'),
+            error = nullif(step->'error', 'null'),
             tokens_in = (step->>'tokens_in')::bigint, tokens_out = (step->>'tokens_out')::bigint,
             cost = (step->>'cost')::numeric, ms = (step->>'ms')::bigint, updated_at = clock_timestamp()
         WHERE s.execution_id = execution AND s.key = step->>'key';
@@ -132,9 +133,10 @@ BEGIN
         created_at, updated_at)
     VALUES (tenant, execution, run.step_seq, run.event_seq, step->>'key', step->>'kind', step->>'state',
         coalesce(step->>'role', ''), coalesce((step->>'round')::int, 0), coalesce((step->>'turn')::int, 0),
-        coalesce(step->>'request_hash', ''), step->'request', step->'result', step->'display', my_fence, run.attempt, 0,
+        coalesce(step->>'request_hash', ''), nullif(step->'request', 'null'), nullif(step->'result', 'null'),
+        nullif(step->'display', 'null'), my_fence, run.attempt, 0,
         coalesce(step->>'effects', ''), (step->>'tokens_in')::bigint, (step->>'tokens_out')::bigint,
-        (step->>'cost')::numeric, (step->>'ms')::bigint, step->'error', clock_timestamp(), clock_timestamp());
+        (step->>'cost')::numeric, (step->>'ms')::bigint, nullif(step->'error', 'null'), clock_timestamp(), clock_timestamp());
     RETURN QUERY SELECT run.step_seq, run.event_seq, run.cancel_requested;
 END $$;
 
@@ -150,8 +152,9 @@ BEGIN
     UPDATE executions_execution e
     SET status = outcome->>'status', owner = '', lease_until = NULL,
         event_seq = e.event_seq + 1, status_seq = e.event_seq + 1,
-        result = coalesce(outcome->'result', e.result), display = coalesce(outcome->'display', e.display),
-        error = outcome->'error', tries = coalesce((outcome->>'tries')::int, e.tries),
+        result = coalesce(nullif(outcome->'result', 'null'), e.result),
+        display = coalesce(nullif(outcome->'display', 'null'), e.display),
+        error = nullif(outcome->'error', 'null'), tries = coalesce((outcome->>'tries')::int, e.tries),
         not_before = clock_timestamp() + make_interval(secs => (outcome->>'retry_seconds')::double precision),
         finished_at = CASE WHEN final THEN clock_timestamp() END
     WHERE e.id = execution AND e.fence = my_fence AND e.status = 'running'
@@ -180,7 +183,8 @@ END $$;
 -- What the reaper does each second. Expired leases go back to the queue, ahead of it, or to quarantine after the last
 -- allowed lost worker; retries whose time has come are queued; deadlines end open runs. `to_ring` says how many permits
 -- to send: runs that have waited longer than `patience` since their last ring, at most one for each free slot of the
--- live workers (ringing each queued run again and again would flood the broker while the queue is merely long).
+-- live workers and of their tenant (ringing each queued run again and again would flood the broker while the queue is
+-- merely long, and a permit that finds nothing it may claim is wasted).
 CREATE FUNCTION reap_v1(patience interval, lost_limit integer)
 RETURNS TABLE (expired integer, quarantined integer, due integer, overdue integer, to_ring integer)
 LANGUAGE plpgsql SECURITY DEFINER AS $$
@@ -239,11 +243,17 @@ BEGIN
     SELECT coalesce(sum(w.slots), 0) - (SELECT count(*) FROM executions_execution e WHERE e.status = 'running')
     INTO free FROM executions_worker w WHERE w.beat_at > moment - interval '15 seconds' AND NOT w.draining;
     WITH unheard AS (
-        SELECT e.id FROM executions_execution e JOIN executions_tenantslots s ON s.tenant_id = e.tenant_id
+        SELECT e.id, e.priority, e.created_at, s."limit" - s.running AS room,
+               row_number() OVER (PARTITION BY e.tenant_id ORDER BY e.priority DESC, e.created_at) AS place
+        FROM executions_execution e
+        JOIN executions_tenantslots s ON s.tenant_id = e.tenant_id
+        JOIN teams_tenant t ON t.id = e.tenant_id AND t.is_active
         WHERE e.status = 'queued' AND s.running < s."limit" AND coalesce(e.rung_at, e.created_at) < moment - patience
-        ORDER BY e.priority DESC, e.created_at LIMIT greatest(free, 0)
+    ), called AS (
+        SELECT u.id FROM unheard u WHERE u.place <= u.room
+        ORDER BY u.priority DESC, u.created_at LIMIT greatest(free, 0)
     ), rung AS (
-        UPDATE executions_execution e SET rung_at = moment FROM unheard WHERE e.id = unheard.id RETURNING 1
+        UPDATE executions_execution e SET rung_at = moment FROM called WHERE e.id = called.id RETURNING 1
     )
     SELECT count(*) INTO to_ring FROM rung;
     RETURN NEXT;
