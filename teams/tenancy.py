@@ -82,6 +82,8 @@ def tenant(tenant_id: UUID) -> Iterator[None]:
             _set_local("app.tenant_id", str(tenant_id))
         with _entered(Scope(tenant_id), outer):
             yield
+        # A database error swallowed inside must not pass for success: Django would roll back in silence.
+        connections[DEFAULT_DB_ALIAS].validate_no_broken_transaction()
         # Our own COMMIT ends the setting; a test's transaction goes on. Reached only on success: after an error
         # ROLLBACK (TO) restores it, and doing it in a `finally` would raise in the aborted transaction and hide the
         # true error.
@@ -102,6 +104,7 @@ def across_tenants(reason: str) -> Iterator[None]:
             _execute("SET LOCAL ROLE atb_system")
         with _entered(Scope(None), outer):
             yield
+        connections[DEFAULT_DB_ALIAS].validate_no_broken_transaction()
         if outer is None and inside:
             _execute("SET LOCAL ROLE NONE")
 
