@@ -198,7 +198,7 @@ class ExecuteView(ApiView):
     query: shapes.TeamQuery
 
     @describe(
-        "Execute a team",
+        "Execute and wait",
         answer=shapes.Executed,
         example=shapes.EXECUTED_EXAMPLE,
         body=TeamSpec,
