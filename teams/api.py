@@ -59,7 +59,7 @@ from teams.services import (
     team_version,
     team_versions,
 )
-from teams.shapes import Page, PageQuery
+from teams.shapes import Page, PageQuery, as_json
 from teams.spec import flow_roles
 from teams.tenancy import tenant
 
@@ -80,7 +80,7 @@ class TeamsView(ApiView):
             self.actor.require("teams:write")
         with tenant(self.actor.tenant_id):
             found = paging.page(_listed(self.query), ("-created_at", "id"), self.query.cursor, self.query.limit)
-        return self.page(found, [_row(team) for team in found.rows])
+        return self.page(found, [as_json(_row(team)) for team in found.rows])
 
     @describe(
         "Create a team",
@@ -253,7 +253,7 @@ class VersionsView(ApiView):
             found = paging.page(
                 team_versions(team_id).defer("config"), ("-version",), self.query.cursor, self.query.limit
             )
-        return self.page(found, [_version(row, team.version) for row in found.rows])
+        return self.page(found, [as_json(VersionRow(**_version(row, team.version))) for row in found.rows])
 
 
 class VersionView(ApiView):

@@ -16,7 +16,7 @@ from teams.api_shapes import Reason, ReasonQuery, WhyBody, page_example
 from teams.errors import NotFound
 from teams.keyring import ROTATION_GRACE, key_create, key_revoke, key_rotate
 from teams.models import ApiKey, AuditEntry, Membership
-from teams.shapes import Answer, Body, Page, PageQuery, Text
+from teams.shapes import Answer, Body, Page, PageQuery, Text, as_json
 from teams.tenancy import tenant
 
 _KEY_ID = "0c4bd6a4-36cb-4d5c-8d6b-1f5a3c1d9a02"
@@ -120,7 +120,7 @@ class KeysView(ApiView):
         """Newest first, also those that have ended; never the secrets."""
         with tenant(self.actor.tenant_id):
             found = paging.page(ApiKey.objects.all(), ("-created_at", "id"), self.query.cursor, self.query.limit)
-        return self.page(found, [KeyRow(**_key(row)) for row in found.rows])
+        return self.page(found, [as_json(KeyRow(**_key(row))) for row in found.rows])
 
     @describe(
         "Create an API key",
@@ -237,7 +237,7 @@ class MembersView(ApiView):
         with tenant(self.actor.tenant_id):
             rows = Membership.objects.select_related("user")
             found = paging.page(rows, ("id",), self.query.cursor, self.query.limit)
-        return self.page(found, [_member(row) for row in found.rows])
+        return self.page(found, [as_json(_member(row)) for row in found.rows])
 
     @describe(
         "Add a member",
@@ -356,7 +356,7 @@ class AuditView(ApiView):
         """Every change, newest first: who, what, when and why."""
         with tenant(self.actor.tenant_id):
             found = paging.page(_entries(self.query), ("-id",), self.query.cursor, self.query.limit)
-        return self.page(found, [_entry(row) for row in found.rows])
+        return self.page(found, [as_json(_entry(row)) for row in found.rows])
 
 
 def _entries(query: AuditQuery) -> Any:

@@ -59,7 +59,7 @@ class ApiView(APIView):
         except Invalid as error:
             raise Invalid(error.detail, errors=[_inside_config(place) for place in error.errors]) from error
 
-    def page(self, found: Rows, results: list[Any]) -> Response:
+    def page(self, found: Rows, results: list[dict[str, Any]]) -> Response:
         """Answer one page of a list."""
         return Response(page_body(self.request, found, results))
 

@@ -125,7 +125,7 @@ def _typed(model: type[Model], name: str, value: Any) -> Any:
     return value
 
 
-def page_body(request: Request, found: Rows, results: list[Any]) -> dict[str, Any]:
+def page_body(request: Request, found: Rows, results: list[dict[str, Any]]) -> dict[str, Any]:
     """`{results, next, previous}` with links to the pages beside this one."""
     return {
         "results": results,
