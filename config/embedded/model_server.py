@@ -41,7 +41,7 @@ def parameters(weights: Path, alias: str, port: int, api_key: str) -> xllamacpp.
     wanted.cpuparams.n_threads = wanted.cpuparams_batch.n_threads = threads()
     wanted.n_threads_http = 64  # a waiting request holds one; the health check must find another
     wanted.sampling.temp = 0.4
-    wanted.sampling.penalty_repeat = 1.15
+    wanted.sampling.penalty_repeat = 1.1
     wanted.sampling.penalty_last_n = 256
     return wanted
 
