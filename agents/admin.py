@@ -1,0 +1,127 @@
+"""Role templates and the tool catalogue in the admin."""
+# ruff: noqa: ARG002 - the signatures are Django's
+
+from dataclasses import asdict
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.http import HttpRequest, HttpResponse
+
+from agents.models import RoleTemplate, TenantTool
+from agents.services import template_reset, template_set, tool_enable, tool_list
+from agents.templates import DEFAULT_TEMPLATES
+from agents.tools import CATALOGUE
+from teams.adminbase import acting
+from teams.errors import Forbidden
+from teams.forms import ReasonForm, ServiceForm
+from teams.modeladmin import TenantModelAdmin, attempt
+from teams.services import MAX_REASON
+
+
+class RoleTemplateForm(ServiceForm):
+    """A tenant's wording of a role."""
+
+    tools = forms.MultipleChoiceField(
+        required=False,
+        choices=[(tool.name, f"{tool.name}: {tool.description}") for tool in CATALOGUE.values()],
+        widget=forms.CheckboxSelectMultiple,
+    )
+    reason = forms.CharField(
+        label="Why this change", required=False, max_length=MAX_REASON, widget=forms.TextInput(attrs={"size": 80})
+    )
+
+    class Meta:
+        model = RoleTemplate
+        fields = ["role", "name", "personality", "prompt", "tools"]
+
+    def store(self) -> None:
+        given = {name: self.cleaned_data[name] for name in ("name", "personality", "prompt", "tools", "reason")}
+        template_set(actor=self.actor, role=self.cleaned_data.get("role") or self.instance.role, **given)
+        self.instance.pk = RoleTemplate.objects.values_list("pk", flat=True).get(role=self.instance.role.strip())
+
+
+class RoleTemplateAdmin(TenantModelAdmin):
+    """The tenant's own templates; below them the defaults that still hold, to start from."""
+
+    scope_to_change = "templates:write"
+    form = RoleTemplateForm
+    list_display = ["role", "name", "updated_at"]
+    search_fields = ["role", "name"]
+    ordering = ["role"]
+    actions = None
+    fields = ["role", "name", "personality", "prompt", "tools", "reason"]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """The role is the template's name in flows: another role is another template."""
+        return ["role"] if obj else []
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return self.fields if self.has_change_permission(request, obj) else self.fields[:-1]
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        """`?role=Critic` starts from the default wording."""
+        default = DEFAULT_TEMPLATES.get(request.GET.get("role", ""))
+        return asdict(default) if default else {}
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        own = set(RoleTemplate.objects.values_list("role", flat=True))
+        defaults = [template for role, template in DEFAULT_TEMPLATES.items() if role not in own]
+        return super().changelist_view(request, {"defaults": defaults, **(extra_context or {})})
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self.has_change_permission(request, obj)
+
+    def save_model(self, request: HttpRequest, obj: RoleTemplate, form: Any, change: bool) -> None:
+        """The form has stored the template."""
+
+    def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
+        """Confirm and go back to the default, or to none."""
+        actor, row = self.writer(request), self.found(request, object_id)
+        form = ReasonForm(request.POST or None)
+        if request.method == "POST" and form.is_valid():
+            reason = form.cleaned_data["reason"]
+            attempt(request, lambda: template_reset(actor=actor, role=row.role, reason=reason))
+            messages.success(request, f"The template for {row.role} is gone.")
+            return self.back_to_list()
+        then = "the default holds again" if row.role in DEFAULT_TEMPLATES else "there is none for this role then"
+        consequences = [f"The tenant's own wording is dropped; {then}.", "Agents of saved teams stay as they are."]
+        title = f"Delete the template for {row.role}?"
+        return self.confirm(
+            request, row, title=title, consequences=consequences, button="Delete", form=form, danger=True
+        )
+
+
+class TenantToolAdmin(TenantModelAdmin):
+    """The whole catalogue with the tenant's switches; a row exists only for a tool that was ever switched."""
+
+    scope_to_view = scope_to_change = "tools:write"
+    list_display = ["name", "enabled", "updated_at"]
+    actions = None
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Tools are the product's; a tenant switches them."""
+        return False
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        actor = acting(request)
+        if actor is None:
+            return super().changelist_view(request, extra_context)
+        if not self.has_view_permission(request):
+            raise Forbidden
+        if request.method == "POST":
+            writer, name, on = self.writer(request), request.POST.get("name", ""), request.POST.get("enabled") == "1"
+            if attempt(request, lambda: tool_enable(actor=writer, name=name, enabled=on)):
+                messages.success(request, f"{name} is {'on' if on else 'off'}.")
+            return self.back_to_list()
+        rows = dict(TenantTool.objects.values_list("name", "pk"))
+        tools = [{"state": state, "row": rows.get(state.tool.name)} for state in tool_list(actor=actor)]
+        return self.page(request, "admin/agents/tenanttool/catalogue.html", title="Tools", tools=tools)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Switched in the list, not edited."""
+        return obj is None and super().has_change_permission(request)
+
+
+admin.site.register(RoleTemplate, RoleTemplateAdmin)
+admin.site.register(TenantTool, TenantToolAdmin)

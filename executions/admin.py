@@ -1,0 +1,80 @@
+"""What of this app is in the admin: all of it read-only. The pages of runs are in admin_runs.py."""
+# ruff: noqa: ARG002 - the signatures are Django's
+
+from typing import Any
+
+from django.contrib import admin
+from django.db import models
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+
+from executions.admin_runs import ExecutionAdmin
+from executions.models import Approval, Execution, Step, TenantSlots, Worker
+from teams.modeladmin import PlatformModelAdmin, ReadOnlyAdmin, pretty
+
+
+class StepAdmin(ReadOnlyAdmin):
+    """Steps of all runs."""
+
+    scope_to_view = "executions:read"
+    list_display = ["key", "execution", "kind", "state", "role", "ms", "created_at"]
+    list_filter = ["kind", "state"]
+    list_select_related = ["execution"]
+    ordering = ["-id"]
+    actions = None
+    fields = [
+        "execution", "seq", "key", "kind", "state", "role", "round", "turn", "attempt", "shown_display", "tokens_in",
+        "tokens_out", "cost", "ms", "created_at", "updated_at",
+    ]  # fmt: skip
+
+    def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:
+        return super().get_queryset(request).defer("request", "result")
+
+    @admin.display(description="shown")
+    def shown_display(self, step: Step) -> SafeString | str:
+        return pretty(step.display)
+
+
+class ApprovalAdmin(ReadOnlyAdmin):
+    """Decisions runs wait for, or waited for."""
+
+    scope_to_view = "executions:read"
+    list_display = ["step_key", "execution", "asked_at", "expires_at", "decision", "decided_by"]
+    list_filter = ["decision"]
+    actions = None
+    fields = ["execution", "step_key", "shown_args", "asked_at", "expires_at", "decision", "decided_by", "note"]
+
+    @admin.display(description="arguments")
+    def shown_args(self, approval: Approval) -> SafeString | str:
+        return pretty(approval.args)
+
+
+class TenantSlotsAdmin(ReadOnlyAdmin):
+    """How much of its share the tenant uses."""
+
+    scope_to_view = "executions:read"
+    list_display = ["running", "limit", "virtual_time"]
+    fields = ["running", "limit", "virtual_time"]
+    actions = None
+
+
+class WorkerAdmin(PlatformModelAdmin):
+    """Worker processes as they last reported."""
+
+    list_display = ["id", "host", "pid", "slots", "running", "started_at", "beat_at", "draining"]
+    actions = None
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Workers report themselves."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Workers report themselves."""
+        return False
+
+
+admin.site.register(Execution, ExecutionAdmin)
+admin.site.register(Step, StepAdmin)
+admin.site.register(Approval, ApprovalAdmin)
+admin.site.register(TenantSlots, TenantSlotsAdmin)
+admin.site.register(Worker, WorkerAdmin)

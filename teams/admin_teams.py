@@ -1,0 +1,254 @@
+"""Teams in the admin: the list, the JSON editor, versions, delete and restore."""
+# ruff: noqa: ARG002 - the signatures are Django's
+
+from functools import partial
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.urls import NoReverseMatch, URLPattern, path, reverse
+from django.utils.safestring import SafeString
+
+from teams.adminbase import acting
+from teams.errors import Forbidden, NotFound
+from teams.forms import ReasonForm, TeamForm, differences
+from teams.modeladmin import TenantModelAdmin, attempt, pretty
+from teams.models import Team
+from teams.services import Saved, team_delete, team_restore, team_rollback
+
+DELETING = (
+    "The team leaves the list and new runs of it are refused; the API answers 404 for it.",
+    "Runs in hand go on to their end, and past runs stay readable.",
+    "Nothing is lost: all versions stay, and the team can be restored at any time.",
+)
+RESTORING = ("The team is as it was when it was deleted, with all its versions, and can be run again.",)
+_HISTORY_ROWS = 50
+_BULK = 200
+
+
+class StateFilter(admin.SimpleListFilter):
+    """Live (unless told otherwise), deleted or all teams."""
+
+    title = "state"
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("deleted", "Deleted"), ("all", "All")]
+
+    def choices(self, changelist: Any) -> Any:
+        live, *others = super().choices(changelist)
+        yield {**live, "display": "Live"}
+        yield from others
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Team]) -> QuerySet[Team]:
+        return queryset if self.value() == "all" else queryset.filter(is_deleted=self.value() == "deleted")
+
+
+class TeamAdmin(TenantModelAdmin):
+    """The operator's list and editor of teams; every change is a service's."""
+
+    scope_to_change = "teams:write"
+    form = TeamForm
+    object_pages = {"restore": "Restore"}
+    list_display = ["name", "shown_flow", "agents", "version", "updated_at", "state"]
+    list_filter = [StateFilter]
+    search_fields = ["name"]
+    ordering = ["-updated_at"]
+    actions = ["delete_teams", "restore_teams"]
+    _derived = ["version", "state", "shown_flow", "shown_agents", "config_hash", "created_at", "updated_at"]
+    readonly_fields = [*_derived, "shown_config"]
+
+    @admin.display(description="flow")
+    def shown_flow(self, team: Team) -> str:
+        return " → ".join(team.flow) or "-"
+
+    @admin.display(description="agents")
+    def agents(self, team: Team) -> int:
+        return len(team.config.get("agents") or [])
+
+    @admin.display(description="state")
+    def state(self, team: Team) -> str:
+        return "deleted" if team.is_deleted else "live"
+
+    @admin.display(description="agents")
+    def shown_agents(self, team: Team) -> SafeString | str:
+        return pretty([
+            {key: agent.get(key) for key in ("agent_role", "agent_name", "LLM_model", "agent_tools") if agent.get(key)}
+            for agent in team.config.get("agents") or []
+        ])  # fmt: skip
+
+    @admin.display(description="config")
+    def shown_config(self, team: Team) -> SafeString | str:
+        return pretty(team.config)
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.version_page)
+        return [path("<uuid:object_id>/versions/<int:version>/", view, name="teams_team_version"), *super().get_urls()]
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        if obj is None:
+            return [(None, {"fields": ["name", "config", "reason", "seen_version"]})]
+        if not self.has_change_permission(request, obj):
+            return [(None, {"fields": ["name", *self._derived, "shown_config"]})]
+        return [
+            (None, {"fields": ["name", "config", "reason", "seen_version"]}),
+            ("As stored", {"fields": self._derived}),
+        ]
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return super().has_change_permission(request, obj) and not (obj and obj.is_deleted)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self.has_change_permission(request, obj)
+
+    def offers(self, request: HttpRequest, obj: Any, name: str) -> bool:
+        return bool(obj.is_deleted) and self.has_change_permission(request)
+
+    def tools(self, request: HttpRequest, obj: Team) -> list[tuple[str, str]]:
+        actor = acting(request)
+        may_run = actor is not None and "executions:run" in actor.scopes and not obj.is_deleted
+        try:
+            run = [("Run now", reverse("admin:executions_execution_start", args=[obj.pk]))] if may_run else []
+        except NoReverseMatch:  # the app above may be left out
+            run = []
+        return run + super().tools(request, obj)
+
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        response = super().changeform_view(request, *args, **kwargs)
+        shown = (getattr(response, "context_data", None) or {}).get("adminform")
+        if shown and getattr(shown.form, "moved", False):
+            response.status_code = 409
+        return response
+
+    def save_model(self, request: HttpRequest, obj: Team, form: TeamForm, change: bool) -> None:
+        """The form has stored the team; here is only what the answer says of it."""
+        obj.name, obj.version = form.saved.team.name, form.saved.team.version
+        _tell(request, form.saved)
+
+    # --- versions ---
+
+    def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
+        """All versions with who, when, why and what changed; renames, deletes and restores between them."""
+        if not self.has_view_permission(request):
+            raise Forbidden
+        team = self.found(request, object_id)
+        rows = list(Team.history.filter(id=team.id).order_by("-history_id")[: _HISTORY_ROWS + 1])
+        shown = [_history_row(row, former) for row, former in zip(rows, [*rows[1:], None], strict=True)]
+        return self.page(
+            request,
+            "admin/teams/team/object_history.html",
+            title=f"Versions of {team}",
+            object=team,
+            rows=shown[:_HISTORY_ROWS],
+            more=len(shown) > _HISTORY_ROWS,
+        )
+
+    def version_page(self, request: HttpRequest, object_id: Any, version: int) -> HttpResponse:
+        """One version, how it differs from the present one, and the way back to it (as a new version)."""
+        if not self.has_view_permission(request):
+            raise Forbidden
+        team = self.found(request, object_id)
+        row = Team.history.filter(id=team.id, makes_version=True, version=version).first()
+        if row is None:
+            raise NotFound(f"There is no version {version} of this team.")
+        form = ReasonForm(request.POST or None)
+        if request.method == "POST" and form.is_valid():
+            given: Any = {"actor": self.writer(request), "team_id": team.id, "reason": form.cleaned_data["reason"]}
+            saved = attempt(request, lambda: team_rollback(target_version=version, **given))
+            if saved:
+                _tell(request, saved)
+                messages.success(request, f"Rolled back to version {version}; it is now version {saved.team.version}.")
+            return self.back_to(team.id)
+        return self.page(
+            request,
+            "admin/teams/team/version.html",
+            title=f"Version {version} of {team}",
+            object=team,
+            row=row,
+            config=pretty(row.config),
+            differences=differences(team.config, row.config),
+            form=form,
+            may_roll_back=self.has_change_permission(request, team) and version != team.version,
+        )
+
+    # --- delete and restore ---
+
+    def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
+        """Confirm and delete softly."""
+        actor, team = self.writer(request), self.found(request, object_id)
+        form = ReasonForm(request.POST or None)
+        if request.method == "POST" and form.is_valid():
+            reason = form.cleaned_data["reason"]
+            if attempt(request, lambda: team_delete(actor=actor, team_id=team.id, reason=reason)):
+                messages.success(request, f"{team} is deleted. It can be restored: filter the list by Deleted.")
+            return self.back_to_list()
+        return self.confirm(
+            request, team, title=f"Delete {team}?", consequences=DELETING, button="Delete", form=form, danger=True
+        )
+
+    def restore_page(self, request: HttpRequest, object_id: Any) -> HttpResponse:
+        """Confirm and restore."""
+        actor, team = self.writer(request), self.found(request, object_id)
+        form = ReasonForm(request.POST or None)
+        if request.method == "POST" and form.is_valid():
+            reason = form.cleaned_data["reason"]
+            if attempt(request, lambda: team_restore(actor=actor, team_id=team.id, reason=reason)):
+                messages.success(request, f"{team} is back.")
+            return self.back_to(team.id)
+        return self.confirm(
+            request, team, title=f"Restore {team}?", consequences=RESTORING, button="Restore", form=form
+        )
+
+    @admin.action(permissions=["change"], description="Delete selected teams (they can be restored)")
+    def delete_teams(self, request: HttpRequest, queryset: QuerySet[Team]) -> HttpResponse | None:
+        return self._bulk(request, queryset, team_delete, "Delete", DELETING)
+
+    @admin.action(permissions=["change"], description="Restore selected teams")
+    def restore_teams(self, request: HttpRequest, queryset: QuerySet[Team]) -> HttpResponse | None:
+        return self._bulk(request, queryset, team_restore, "Restore", RESTORING)
+
+    def _bulk(
+        self, request: HttpRequest, queryset: QuerySet[Team], service: Any, verb: str, consequences: Any
+    ) -> HttpResponse | None:
+        actor, teams = self.writer(request), list(queryset[: _BULK + 1])
+        form = ReasonForm(request.POST if "confirmed" in request.POST else None)
+        if len(teams) > _BULK:
+            messages.error(request, f"At most {_BULK} teams at once.")
+            return None
+        if form.is_valid():
+            given = {"actor": actor, "reason": form.cleaned_data["reason"]}
+            done = [attempt(request, partial(service, team_id=team.id, **given)) for team in teams]
+            messages.success(request, f"{verb}d: {sum(map(bool, done))} of {len(teams)}.")
+            return None
+        return self.page(
+            request,
+            "admin/confirm.html",
+            title=f"{verb} {len(teams)} team{'s' if len(teams) != 1 else ''}?",
+            consequences=consequences,
+            button=verb,
+            form=form,
+            objects=teams,
+            action=request.POST.get("action", ""),
+        )
+
+
+def _tell(request: HttpRequest, saved: Saved) -> None:
+    """Say what the Team Builder added and what is doubtful."""
+    for addition in saved.additions:
+        messages.info(
+            request, f"The Team Builder added {addition.get('role')}: {addition.get('reason') or 'from a template'}"
+        )
+    for warning in saved.warnings:
+        messages.warning(request, f"{warning['loc']}: {warning['msg']}" if warning["loc"] else warning["msg"])
+
+
+def _history_row(row: Any, former: Any) -> dict[str, Any]:
+    changes = differences(former.config, row.config) if former and row.makes_version else []
+    if former and row.name != former.name:
+        changes.append(f"Renamed from {former.name} to {row.name}.")
+    if former and row.is_deleted != former.is_deleted:
+        changes.append("Deleted." if row.is_deleted else "Restored.")
+    if row.makes_version and row.version == 1:
+        changes.append("Created.")
+    return {"row": row, "changes": changes}
