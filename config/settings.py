@@ -115,7 +115,7 @@ REDIS_PREFIX = env.str("REDIS_PREFIX", default="atb")
 WORKER_SLOTS = env.int("WORKER_SLOTS", default=128)
 
 # --- Who may do what --------------------------------------------------------------------------------------------------
-AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend", "teams.access.MembershipBackend"]
+AUTHENTICATION_BACKENDS = ["teams.adminbase.PasswordBackend", "teams.access.MembershipBackend"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
