@@ -18,7 +18,7 @@ from teams.tenancy import TenantManager, TenantQuerySet, adopt
 
 @dataclass(frozen=True)
 class ChangeNote:
-    """Who changes a row and why; set on the instance as `_change` before save()."""
+    """Who changes a row and why; set on the instance as `_change` before each save()."""
 
     actor: str
     reason: str = ""
@@ -70,7 +70,8 @@ def tenant_history(base: type[models.Model] = TenantHistoryBase) -> HistoricalRe
 @receiver(pre_create_historical_record)
 def copy_change_note(instance: Any, history_instance: Any, **_: Any) -> None:
     """Carry `_change` over to the history row. The library's own hook for extra columns; no rule lives here."""
-    note: ChangeNote | None = getattr(instance, "_change", None)
+    # Taken, not read: a row kept in hand must not lend its last editor, or a version, to the next save.
+    note: ChangeNote | None = instance.__dict__.pop("_change", None)
     if note is None:
         return
     history_instance.actor = note.actor

@@ -120,7 +120,8 @@ def team_rollback(
     _checked_texts("", reason)
     old = team_version(actor=actor, team_id=team_id, version=target_version)
     # Checked again: a provider or a tool may be gone since, and a version that cannot run should say so now.
-    prepared = prepare(actor, old.config)
+    # Old versions name the slug the tenant had then.
+    prepared = prepare(actor, {**old.config, "tenant_id": actor.tenant_slug})
     reason = reason or f"rolled back to version {target_version}"
     with _locked(actor, team_id) as team:
         _expect(team, expected_version)
