@@ -85,8 +85,10 @@ class Watcher:
         """Return the next thing, or None when nothing came for so long."""
         if not self._held:
             self._arrived.clear()
+            # Not asyncio.wait_for: before Python 3.12 it swallows a cancellation that meets the event.
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._arrived.wait(), seconds)
+                async with asyncio.timeout(seconds):
+                    await self._arrived.wait()
         if not self._held:
             return None
         item = self._held.popleft()
@@ -130,7 +132,8 @@ class Hub:
     async def ready(self, watcher: Watcher) -> None:
         """Wait until what is sent from now on reaches the watcher, or until it is clear that Redis is away."""
         try:
-            await asyncio.wait_for(watcher.settled.wait(), READY_SECONDS)
+            async with asyncio.timeout(READY_SECONDS):
+                await watcher.settled.wait()
         except TimeoutError:
             watcher.missed = True
 
@@ -181,7 +184,8 @@ class Hub:
         subscribed: set[str] = set()
         while True:
             try:
-                name = await asyncio.wait_for(self._changed.get(), PING_SECONDS)
+                async with asyncio.timeout(PING_SECONDS):
+                    name = await self._changed.get()
             except TimeoutError:
                 await self._check(pubsub)
                 continue

@@ -24,7 +24,8 @@ TIMEOUT_SECONDS = 0.5
 """Longest wait for Redis to connect or to take a message."""
 
 PAUSE_SECONDS = 5.0
-"""After a failure nothing is sent for so long; then one thread tries while the others stay quiet."""
+LONGEST_PAUSE_SECONDS = 30.0
+"""After a failure nothing is sent for so long, twice as long each time; then one thread tries, the others are quiet."""
 
 FEW_STREAMS = 64
 """Up to so many open token streams in this process, tokens are sent nearly at once."""
@@ -58,6 +59,7 @@ class Publisher:
         )
         self._lock = threading.Lock()
         self._quiet_until: float | None = None  # time.monotonic(); None: Redis answers
+        self._pause = PAUSE_SECONDS
 
     def send(self, to: str, message: dict[str, Any]) -> None:
         """Publish a message, or drop it while Redis is away."""
@@ -77,18 +79,19 @@ class Publisher:
                 return True
             if time.monotonic() < self._quiet_until:
                 return False
-            self._quiet_until = time.monotonic() + PAUSE_SECONDS  # the others stay quiet while this thread tries
+            self._quiet_until = time.monotonic() + self._pause  # the others stay quiet while this thread tries
+            self._pause = min(self._pause * 2, LONGEST_PAUSE_SECONDS)
             return True
 
     def _failed(self, error: redis.RedisError) -> None:
         with self._lock:
-            first, self._quiet_until = self._quiet_until is None, time.monotonic() + PAUSE_SECONDS
+            first, self._quiet_until = self._quiet_until is None, time.monotonic() + self._pause
         if first:
             logger.warning("live events are not sent while Redis is away (runs go on, pages read the rows): %s", error)
 
     def _recovered(self) -> None:
         with self._lock:
-            self._quiet_until = None
+            self._quiet_until, self._pause = None, PAUSE_SECONDS
         logger.info("live events are sent again")
 
 
