@@ -34,9 +34,6 @@ LOOK_SECONDS = 5.0
 LOOK_SECONDS_ALONE = 1.0
 """How often they are read while Redis is away."""
 
-KEEP_ALIVE_SECONDS = 15.0
-"""After so long without an event an `idle` one is given, so that whoever forwards them can show it is alive."""
-
 PAGE = 500
 """Most steps read at once."""
 
@@ -62,11 +59,12 @@ class Event:
 
 
 async def follow(
-    tenant_id: UUID, execution_id: UUID, last_event_id: int = 0, *, keep_alive: float = KEEP_ALIVE_SECONDS
+    tenant_id: UUID, execution_id: UUID, last_event_id: int = 0, *, keep_alive: float = 15.0
 ) -> AsyncGenerator[Event]:
     """Yield what happened after `last_event_id`, then what happens, until the run is at rest (`end`).
 
-    Raises `NotFound` for a run that is not the tenant's. A database that is away meanwhile is waited for.
+    After `keep_alive` seconds without an event it yields an `idle` one, so that whoever hands them on can show that it
+    is alive. Raises `NotFound` for a run that is not the tenant's. A database that is away is waited for.
     """
     live, rows, spoke_at = hub(), _Rows(tenant_id, execution_id, last_event_id), time.monotonic()
     with live.watching(tenant_id, execution_id) as watcher:

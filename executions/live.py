@@ -21,6 +21,7 @@ from django.core.handlers.asgi import ASGIRequest
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.urls import path
+from django.views.decorators.csrf import csrf_exempt
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.exceptions import APIException
@@ -42,6 +43,9 @@ SCOPE = "executions:read"
 RETRY_MS = 2000
 """How long a client waits before it returns; part of the stream's first line."""
 
+KEEP_ALIVE_SECONDS = 15.0
+"""After so long without an event a comment is sent, so that proxies do not take the connection for dead."""
+
 RECHECK_SECONDS = 60.0
 """How often the right to watch is checked again: a revoked key ends a stream this much later at most."""
 
@@ -61,6 +65,7 @@ class NeedsAsgi(TeamBuilderError):
     code = "needs-asgi"
 
 
+@csrf_exempt  # answered before CSRF could matter: it changes nothing, and a refusal of POST is a problem, not a page
 async def events(request: HttpRequest, execution_id: UUID) -> HttpResponseBase:
     """Answer the stream, or a problem before it begins."""
     try:
@@ -105,8 +110,9 @@ def _after(request: HttpRequest) -> int:
 async def _body(request: HttpRequest, actor: Actor, execution_id: UUID, after: int) -> AsyncGenerator[bytes]:
     yield b"retry: %d\n\n" % RETRY_MS
     began = checked = time.monotonic()
+    following = follow.follow(actor.tenant_id, execution_id, after, keep_alive=KEEP_ALIVE_SECONDS)
     try:
-        async with aclosing(follow.follow(actor.tenant_id, execution_id, after)) as followed:
+        async with aclosing(following) as followed:
             async for event in followed:
                 yield sse(event)
                 if time.monotonic() - began > LONGEST_SECONDS:
@@ -214,6 +220,7 @@ class _Documented(ApiView):
         """
 
 
+# What drf-spectacular looks for on a view.
 events.cls = _Documented  # type: ignore[attr-defined]
 events.initkwargs = {}  # type: ignore[attr-defined]
 
