@@ -30,7 +30,8 @@ class DataDir:
 
     def prepare(self) -> None:
         """Make the folders, for their owner alone, and put overlong logs aside."""
-        for folder in (self.root, self.run, self.logs):
+        # whitenoise looks for the static folder, which stays empty here: files come straight from the packages
+        for folder in (self.root, self.run, self.logs, self.root / "static"):
             if not folder.exists():
                 folder.mkdir(mode=0o700, parents=True)
         for log in self.logs.glob("*.log"):

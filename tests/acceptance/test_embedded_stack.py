@@ -15,7 +15,7 @@ import psutil
 import pytest
 import urllib3
 
-from config.embedded import local_model
+from config.embedded import dotenv, local_model
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -53,7 +53,7 @@ class Serving:
 
 
 @contextmanager
-def serving(data: Path) -> Iterator[Serving]:
+def serving(data: Path, **variables: str) -> Iterator[Serving]:
     """Start `serve` and wait for its line; kill it in the end if a test left it running."""
     log = data.with_suffix(".stderr")
     with (
@@ -61,7 +61,7 @@ def serving(data: Path) -> Iterator[Serving]:
         subprocess.Popen(
             [sys.executable, "-m", "config.embedded", "serve"],
             cwd=PROJECT,
-            env=environment(data),
+            env=environment(data, **variables),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=errors,
@@ -142,6 +142,17 @@ def test_a_port_that_is_taken_is_named(running: Serving, tmp_path: Path) -> None
     )
     assert second.returncode == 1
     assert f"Port {port} is taken" in second.stderr
+
+
+def test_on_services_that_run_elsewhere_only_web_and_worker_are_started(running: Serving, tmp_path: Path) -> None:
+    addresses = dotenv.read(running.data / "run" / "env")
+    given = {name: value for name, value in addresses.items() if name.endswith("_URL")}
+    with serving(tmp_path / "data", **given, OPENAI_API_KEY=addresses["OPENAI_API_KEY"], SECRET_KEY="mine") as second:
+        assert {file.stem for file in (second.data / "run").glob("*.pid")} == {"web", "worker"}
+        assert not (second.data / "postgres").exists()
+        assert psutil.Process(second.pid("web")).environ()["SECRET_KEY"] == "mine"
+        assert second.ready() == 200
+        assert second.end(signal.SIGTERM) == 0
 
 
 @pytest.mark.parametrize("name", ["web", "worker", "redis", "postgres"])
