@@ -62,8 +62,9 @@ class ServiceForm(forms.ModelForm):
         """Show what the service refused, each part at its field."""
         if not error.errors:
             self.add_error(None, error.detail)
-        for found in error.errors:
-            self.add_error(self.field_of(found["loc"]), self.line(found))
+        # All lines first: adding an error takes its field out of `cleaned_data`, which the next line may need.
+        for field, line in [(self.field_of(found["loc"]), self.line(found)) for found in error.errors]:
+            self.add_error(field, line)
 
     def _post_clean(self) -> None:
         super()._post_clean()  # type: ignore[misc]

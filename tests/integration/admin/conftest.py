@@ -24,6 +24,12 @@ class Browser(Client):
         return self.post(address, {"_tenant": found[1], **(data or {})})
 
 
+@pytest.fixture(autouse=True)
+def _quick_passwords(settings: Any) -> None:
+    """Each test signs in; the real hash is made to take its time."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
 @pytest.fixture
 def signed_in() -> Callable[[Any], Browser]:
     """`signed_in(alice)`: through the login page, with the password."""

@@ -57,9 +57,8 @@ def addresses(rows: dict[str, Any]) -> list[tuple[str, str]]:
     found = [("", reverse(f"admin:{name}")) for name in ("index", "password_change", "password_change_done", "jsi18n")]
     for model, model_admin in admin.site._registry.items():
         name = model._meta.model_name or ""
-        for pattern in model_admin.urls:
-            if isinstance(pattern, URLPattern) and pattern.name:
-                found.append((name, _address(pattern, rows[name], rows)))
+        named = [pattern for pattern in model_admin.urls if isinstance(pattern, URLPattern) and pattern.name]
+        found += [(name, _address(pattern, rows[name], rows)) for pattern in named]
     return found
 
 

@@ -1,0 +1,67 @@
+"""What the admin's frame promises every page: one transaction, errors as pages, addresses with a slash."""
+
+import json
+from typing import Any
+
+import pytest
+from django.db import OperationalError
+
+from teams.admin_teams import TeamAdmin
+from teams.errors import Conflict
+from teams.models import AuditEntry, Team
+from teams.tenancy import tenant
+from tests import factories
+
+ADD = "/admin/teams/team/add/"
+
+
+def posted() -> dict[str, str]:
+    return {"name": "Lost", "config": json.dumps(factories.config()), "reason": ""}
+
+
+def fail_with(error: Exception) -> Any:
+    def response_add(*args: Any, **kwargs: Any) -> Any:
+        raise error
+
+    return response_add
+
+
+@pytest.mark.parametrize(("error", "status"), [(Conflict("not now"), 409), (OperationalError("gone"), 503)])
+def test_a_late_error_is_a_page_and_leaves_nothing_behind(
+    error: Exception, status: int, transactional_db: Any, alice: Any, signed_in: Any, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(TeamAdmin, "response_add", fail_with(error))
+    answer = signed_in(alice).submit(ADD, posted())
+    assert answer.status_code == status
+    assert "Nothing was changed" in answer.content.decode()
+    with tenant(alice.tenant.id):
+        assert not Team.objects.exists()
+        assert not AuditEntry.objects.exists()
+
+
+def test_what_nobody_expected_is_a_500_and_leaves_nothing_behind(
+    transactional_db: Any, alice: Any, signed_in: Any, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(TeamAdmin, "response_add", fail_with(ZeroDivisionError()))
+    browser = signed_in(alice)
+    browser.raise_request_exception = False
+    assert browser.submit(ADD, posted()).status_code == 500
+    with tenant(alice.tenant.id):
+        assert not Team.objects.exists()
+
+
+def test_a_team_is_stored_in_one_real_transaction(transactional_db: Any, alice: Any, signed_in: Any) -> None:
+    assert signed_in(alice).submit(ADD, posted()).status_code == 302
+    with tenant(alice.tenant.id):
+        assert Team.objects.get().version == 1
+
+
+def test_a_missing_slash_is_added(alice: Any, signed_in: Any) -> None:
+    answer = signed_in(alice).get("/admin/teams/team?state=all")
+    assert (answer.status_code, answer.url) == (302, "/admin/teams/team/?state=all")
+
+
+def test_pages_carry_the_strict_policy_and_no_inline_script(alice: Any, signed_in: Any) -> None:
+    answer = signed_in(alice).get("/admin/teams/team/")
+    assert "script-src 'self'" in answer.headers["Content-Security-Policy"]
+    assert "<style" not in answer.content.decode()

@@ -1,0 +1,119 @@
+"""Members, and the platform's tenants and users."""
+
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+
+from teams.models import AuditEntry, Membership, Role, Tenant
+from teams.tenancy import tenant
+from tests import factories
+
+LIST = "/admin/teams/membership/"
+
+
+def member(of: Any, who: str) -> Membership | None:
+    with tenant(of.id):
+        return Membership.objects.filter(user__username=who).first()
+
+
+def audited(of: Any) -> list[str]:
+    with tenant(of.id):
+        return list(AuditEntry.objects.values_list("action", flat=True))
+
+
+def test_adds_by_username(alice: Any, acme: Any, nobody: Any, signed_in: Any) -> None:
+    answer = signed_in(alice).submit(f"{LIST}add/", {"username": "nobody", "role": "viewer"})
+    assert answer.status_code == 302
+    found = member(acme, "nobody")
+    assert found is not None
+    assert found.role == Role.VIEWER
+    assert audited(acme) == ["member.add"]
+
+
+@pytest.mark.parametrize("username", ["ghost", "bob"])
+def test_unknown_users_and_members_are_refused_on_the_form(username: str, alice: Any, bob: Any, signed_in: Any) -> None:
+    answer = signed_in(alice).submit(f"{LIST}add/", {"username": username, "role": "viewer"})
+    assert answer.status_code == 200
+    assert answer.context["errors"]
+
+
+def test_no_page_lists_other_tenants_users(alice: Any, charlie: Any, signed_in: Any) -> None:
+    browser = signed_in(alice)
+    for address in (LIST, f"{LIST}add/"):
+        assert "charlie" not in browser.get(address).content.decode()
+
+
+def test_changes_a_role_and_keeps_history(alice: Any, bob: Any, acme: Any, signed_in: Any) -> None:
+    row = member(acme, "bob")
+    assert row is not None
+    browser = signed_in(alice)
+    assert browser.submit(f"{LIST}{row.pk}/change/", {"role": "admin"}).status_code == 302
+    assert "user:alice" in browser.get(f"{LIST}{row.pk}/history/").content.decode()
+    now = member(acme, "bob")
+    assert now is not None
+    assert now.role == Role.ADMIN
+
+
+def test_the_last_admin_stays(alice: Any, bob: Any, acme: Any, signed_in: Any) -> None:
+    row = member(acme, "alice")
+    assert row is not None
+    browser = signed_in(alice)
+    demoted = browser.submit(f"{LIST}{row.pk}/change/", {"role": "viewer"})
+    assert "needs an admin" in str(demoted.context["errors"])
+    assert browser.submit(f"{LIST}{row.pk}/delete/", {"reason": ""}).status_code == 409
+    now = member(acme, "alice")
+    assert now is not None
+    assert now.role == Role.ADMIN
+
+
+def test_removing_a_member_says_what_follows(alice: Any, bob: Any, acme: Any, signed_in: Any) -> None:
+    row = member(acme, "bob")
+    assert row is not None
+    address = f"{LIST}{row.pk}/delete/"
+    browser = signed_in(alice)
+    assert b"no longer see or change anything" in browser.get(address).content
+    assert browser.submit(address, {"reason": "left"}).status_code == 302
+    assert member(acme, "bob") is None
+    assert User.objects.filter(username="bob").exists()
+
+
+def test_superusers_make_tenants_and_each_tenant_has_it_in_its_audit(root: Any, signed_in: Any) -> None:
+    browser = signed_in(root)
+    form = {"slug": "initech", "name": "Initech", "is_active": "on", "default_model": ""}
+    assert browser.submit("/admin/teams/tenant/add/", form).status_code == 302
+    made = Tenant.objects.get(slug="initech")
+    change = {"name": "Initech Ltd", "is_active": "on", "default_model": "", "slug": "other"}
+    assert browser.submit(f"/admin/teams/tenant/{made.id}/change/", change).status_code == 302
+    made.refresh_from_db()
+    assert (made.slug, made.name) == ("initech", "Initech Ltd")
+    with tenant(made.id):
+        entry = AuditEntry.objects.first()
+        assert entry is not None
+        assert (entry.action, entry.actor) == ("tenant.update", "user:root")
+        assert (entry.before, entry.after) == ({"name": "Initech"}, {"name": "Initech Ltd"})
+
+
+def test_superusers_make_users_without_a_password_in_the_audit(
+    root: Any, alice: Any, acme: Any, signed_in: Any
+) -> None:
+    browser = signed_in(root)
+    form = {"username": "dora", "usable_password": "true", "password1": "a-long-word-for-dora", "is_staff": "on"}
+    answer = browser.submit(
+        "/admin/auth/user/add/", {**form, "password2": form["password1"]}, page="/admin/teams/team/"
+    )
+    assert answer.status_code == 302
+    assert User.objects.get(username="dora").check_password("a-long-word-for-dora")
+    new = {"usable_password": "true", "password1": "another-long-word", "password2": "another-long-word"}
+    address = f"/admin/auth/user/{alice.user.pk}/password/"
+    assert browser.submit(address, new, page="/admin/teams/team/").status_code == 302
+    with tenant(acme.id):
+        entry = AuditEntry.objects.get(object_type="user")
+    assert entry.action == "user.update"
+    assert "another-long-word" not in str(entry.after)
+
+
+def test_users_are_not_deleted(root: Any, alice: Any, signed_in: Any) -> None:
+    browser = signed_in(root)
+    assert browser.get(f"/admin/auth/user/{alice.user.pk}/delete/").status_code == 403
+    assert factories.PASSWORD not in browser.get(f"/admin/auth/user/{alice.user.pk}/change/").content.decode()
