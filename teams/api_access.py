@@ -6,14 +6,17 @@ from uuid import UUID
 
 from django.urls import path, reverse
 from pydantic import AwareDatetime, Field
+from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.views import APIView
 
 from teams import members, paging
+from teams.access import Actor
 from teams.api_base import ApiView, has_body
 from teams.api_schema import LOCATION, describe
 from teams.api_shapes import Reason, ReasonQuery, WhyBody, page_example
-from teams.errors import NotFound
+from teams.errors import NotFound, Unauthenticated
 from teams.keyring import ROTATION_GRACE, key_create, key_revoke, key_rotate
 from teams.models import ApiKey, AuditEntry, Membership
 from teams.shapes import Answer, Body, Page, PageQuery, Text, as_json
@@ -38,8 +41,20 @@ class Me(Answer):
     scopes: list[str]
 
 
+class AnyActor(BasePermission):
+    """Open to every key and every member, whatever their scopes."""
+
+    def has_permission(self, request: Request, _view: APIView) -> bool:
+        actor: object = request.user  # an Actor, whatever the stubs say of Django's users
+        if not isinstance(actor, Actor):
+            raise Unauthenticated
+        return True
+
+
 class MeView(ApiView):
     """A caller about itself; every key may ask this."""
+
+    permission_classes = [AnyActor]
 
     @describe(
         "Who am I",

@@ -192,7 +192,8 @@ def describe(
     responses |= {(code, _MEDIA_TYPE): problem(code, text) for code, text in texts.items()}
     request = None
     if body is not None:
-        request = {"application/json": OpenApiRequest(body, examples=[OpenApiExample("Example", value=body_example)])}
+        sent = OpenApiExample("Example", value={} if body_example is None else body_example)
+        request = {"application/json": OpenApiRequest(body, examples=[sent])}
     decorate: Callable[[View], View] = extend_schema(
         summary=summary, request=request, responses=responses, parameters=list(headers)
     )

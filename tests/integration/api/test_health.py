@@ -1,0 +1,77 @@
+"""/health/live, /health/ready and /health/full."""
+
+from typing import Any
+
+import pytest
+from django.db import OperationalError
+from django.test import Client
+
+from console import health
+from executions.models import Worker
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def worker() -> Worker:
+    """A worker that has just reported."""
+    return Worker.objects.create(id="w1", host="h", pid=1, slots=1)
+
+
+def test_alive() -> None:
+    assert Client().get("/health/live").json() == {"status": "ok"}
+
+
+def test_all_is_well(worker: Worker) -> None:
+    answer = Client().get("/health/full")
+    assert answer.status_code == 200
+    assert answer.json() == {
+        "status": "ok",
+        "parts": {"database": "ok", "migrations": "ok", "login_role": "ok", "workers": "ok", "redis": "ok"},
+        "faults": [],
+        "degraded": [],
+    }
+    assert Client().get("/health/ready").status_code == 200
+
+
+def test_no_worker_is_ready_but_degraded() -> None:
+    answer = Client().get("/health/ready")
+    assert (answer.status_code, answer.json()["status"]) == (200, "degraded")
+    assert Client().get("/health/full").status_code == 503
+
+
+def test_redis_away_is_ready_but_degraded(worker: Worker, settings: Any) -> None:
+    settings.REDIS_URL = "redis://:pass-word@127.0.0.1:9/0"
+    answer = Client().get("/health/ready")
+    assert (answer.status_code, answer.json()["status"]) == (200, "degraded")
+    assert Client().get("/health/full").status_code == 503
+    assert "pass-word" not in answer.content.decode()
+    assert "127.0.0.1" not in answer.content.decode()
+
+
+def test_an_unsound_login_is_not_ready(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health, "login_faults", lambda: ["has BYPASSRLS"])
+    answer = Client().get("/health/ready")
+    assert answer.status_code == 503
+    assert answer.json()["faults"] == ["login_role: has BYPASSRLS"]
+
+
+def test_migrations_to_do_are_not_ready(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health, "_migrated", lambda: False)
+    assert Client().get("/health/ready").status_code == 503
+
+
+def test_a_database_that_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    def away() -> str:
+        raise OperationalError("connection to server at 10.0.0.7 failed")
+
+    monkeypatch.setattr(health, "_database_trouble", lambda: health._asked(away))
+    answer = Client().get("/health/ready")
+    assert answer.status_code == 503
+    assert answer.json()["faults"] == ["database: does not answer"]
+    assert Client().get("/health/live").status_code == 200
+
+
+@pytest.mark.parametrize("url", ["/health/live", "/health/ready", "/health/full"])
+def test_only_to_be_read(url: str) -> None:
+    assert Client().post(url).status_code == 405
