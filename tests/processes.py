@@ -1,7 +1,7 @@
 """Real processes for tests: the web server and the Celery worker, as they are started in production.
 
-Each runs on the test session's own PostgreSQL and Redis, with its own Redis prefix, so that a worker never takes another
-test's rings. A test ends only what it started, by pid.
+Each runs on the test session's own PostgreSQL and Redis, with its own Redis prefix, so that a worker never takes
+another test's rings. A test ends only what it started, by pid.
 """
 
 import os
@@ -80,7 +80,9 @@ class Process:
     def wait_ready(self) -> None:
         """Wait until it can be used; nothing to wait for in general."""
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if self.child is not None and self.child.poll() is None:
             self.kill()
         if error is not None:
