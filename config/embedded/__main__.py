@@ -51,6 +51,8 @@ def _run(command: str, choice: Choice, data: DataDir, interrupts: Interrupts) ->
         if command == "demo":
             status = _demo(stack, supervisor, tenant)
         if command == "serve" or _stays():
+            if command == "demo":
+                _introduce(stack, tenant)  # once more: the tour has moved it out of sight
             _out.print("Ctrl-C stops everything.")
             supervisor.watch()
     except StopRequested:
@@ -75,6 +77,8 @@ def _start(stack: Stack, choice: Choice, data: DataDir) -> dict[str, str]:
     login: dict[str, str] = json.loads(stack.manage("demo_tenant", "--password-file", str(data.demo_password)))
     stack.start_product()
     _introduce(stack, login)
+    if stack.local_model:
+        _out.print(f"{local_model.DESCRIPTION}\n{local_model.HOW_TO_REPLACE}", style="yellow")
     # A line of its own, as it is: programs wait for it.
     print(f"ready {stack.address}", flush=True)  # noqa: T201
     return login
@@ -86,10 +90,6 @@ def _introduce(stack: Stack, login: dict[str, str]) -> None:
     _out.print(f"  tenant {login['tenant']}, login {login['username']} / {login['password']}")
     _out.print(f"  API key {login['api_key']}")
     _out.print(f"  curl -H 'Authorization: Bearer {login['api_key']}' {stack.address}/api/v1/teams")
-    if stack.local_model:
-        _out.print(f"  [yellow]{local_model.DESCRIPTION}[/]")
-        _out.print(f"  {local_model.HOW_TO_REPLACE}")
-    _out.print()
 
 
 def _demo(stack: Stack, supervisor: Supervisor, login: dict[str, str]) -> int:
@@ -98,6 +98,7 @@ def _demo(stack: Stack, supervisor: Supervisor, login: dict[str, str]) -> int:
         **os.environ,
         "DEMO_URL": stack.address,
         "DEMO_API_KEY": login["api_key"],
+        "DEMO_HAS_MODEL": "1" if stack.has_model else "",
         "DEMO_NEIGHBOUR_KEY": _neighbour_key(stack),
     }
     return supervisor.run_in_front((sys.executable, "-m", "config.embedded.demo"), environment, PROJECT)

