@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import AfterValidator, AwareDatetime, Field
+from pydantic import AfterValidator, AwareDatetime, Field, WithJsonSchema
 from pydantic.json_schema import SkipJsonSchema
 
 from executions.models import Source, Status, StepKind, StepState
@@ -19,8 +19,18 @@ def _not_yet(value: Any) -> Any:
 NotYet = SkipJsonSchema[Annotated[Any, AfterValidator(_not_yet)]]
 """Known by name, so that the refusal can say more than "unknown"; not documented."""
 
+
+def _text_or_object(value: Any) -> Any:
+    if value is not None and not isinstance(value, str | dict):
+        raise ValueError("must be a text or a JSON object")
+    return value
+
+
+# Checked here rather than as a union, whose errors would name the members of the union as places.
 Input = Annotated[
-    str | dict[str, Any] | None,
+    Any,
+    AfterValidator(_text_or_object),
+    WithJsonSchema({"type": ["string", "object", "null"], "additionalProperties": True}),
     Field(description="Follows the team's goal: a text, or an object that is shown to the agents as JSON."),
 ]
 EventSeq = Annotated[int, Field(ge=0, le=10**18 - 1)]
