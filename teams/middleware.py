@@ -1,6 +1,6 @@
 """Small HTTP guards, as plain functions in settings.MIDDLEWARE's order."""
 
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from asgiref.sync import iscoroutinefunction
@@ -63,10 +63,11 @@ def _is_too_large(request: HttpRequest) -> bool:
     return length.isdecimal() and int(length) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE
 
 
-Message = MutableMapping[str, Any]
+Scope = dict[str, Any]
+Message = Mapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
-ASGIApp = Callable[[Message, Receive, Send], Awaitable[None]]
+ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 def measured(app: ASGIApp) -> ASGIApp:
@@ -76,7 +77,7 @@ def measured(app: ASGIApp) -> ASGIApp:
     takes for empty. Here reading ends just above the limit, and the length read is told as a header.
     """
 
-    async def application(scope: Message, receive: Receive, send: Send) -> None:
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await app(scope, receive, send)
             return
@@ -100,6 +101,6 @@ def measured(app: ASGIApp) -> ASGIApp:
     return application
 
 
-def _tell_length(scope: Message, length: int) -> None:
+def _tell_length(scope: Scope, length: int) -> None:
     others = [(name, value) for name, value in scope["headers"] if name.lower() != b"content-length"]
     scope["headers"] = [*others, (b"content-length", str(length).encode())]

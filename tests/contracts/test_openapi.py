@@ -75,9 +75,9 @@ def test_every_operation_has_an_example(document: Any) -> None:
     for name, operation in operations(document):
         answers = [answer for status, answer in operation["responses"].items() if status < "300"]
         contents = [content for answer in answers for content in answer.get("content", {}).values()]
-        contents += list(operation.get("requestBody", {}).get("content", {}).values())
-        assert contents, name
-        assert all("examples" in content for content in contents), name
+        assert any("examples" in content for content in contents), name
+        bodies = operation.get("requestBody", {}).get("content", {}).values()
+        assert all("examples" in body for body in bodies), name
 
 
 def test_every_operation_says_what_it_does(document: Any) -> None:
