@@ -1,5 +1,4 @@
 """Runs in the admin: rows a machine writes; people look, start, cancel and try again through the services."""
-# ruff: noqa: ARG002 - the signatures are Django's
 
 from typing import Any
 from uuid import UUID

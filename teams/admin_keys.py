@@ -68,6 +68,11 @@ class ApiKeyAdmin(TenantModelAdmin):
         """The form has stored the key; hand it on to the answer."""
         request.new_key = form.key  # type: ignore[attr-defined]
 
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
+        """One way to save: whatever was pressed, the next page is the one with the key."""
+        one = {"show_save_and_add_another": False, "show_save_and_continue": False}
+        return super().add_view(request, form_url, {**one, **(extra_context or {})})
+
     def response_add(self, request: HttpRequest, obj: ApiKey, post_url_continue: str | None = None) -> Any:
         """Show the key in the answer itself: on its way to another page it would have to be stored."""
         return self._once(request, obj, request.new_key)  # type: ignore[attr-defined]

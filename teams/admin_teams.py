@@ -7,15 +7,15 @@ from typing import Any
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.urls import NoReverseMatch, URLPattern, path, reverse
+from django.urls import NoReverseMatch, reverse
 from django.utils.safestring import SafeString
 
+from teams.admin_versions import VersionPages, tell
 from teams.adminbase import acting
-from teams.errors import Forbidden, NotFound
-from teams.forms import ReasonForm, TeamForm, differences
-from teams.modeladmin import TenantModelAdmin, attempt, pretty
+from teams.forms import ReasonForm, TeamForm, in_reading_order
+from teams.modeladmin import attempt, pretty
 from teams.models import Team
-from teams.services import Saved, team_delete, team_restore, team_rollback
+from teams.services import team_delete, team_restore
 
 DELETING = (
     "The team leaves the list and new runs of it are refused; the API answers 404 for it.",
@@ -23,7 +23,6 @@ DELETING = (
     "Nothing is lost: all versions stay, and the team can be restored at any time.",
 )
 RESTORING = ("The team is as it was when it was deleted, with all its versions, and can be run again.",)
-_HISTORY_ROWS = 50
 _BULK = 200
 
 
@@ -45,7 +44,7 @@ class StateFilter(admin.SimpleListFilter):
         return queryset if self.value() == "all" else queryset.filter(is_deleted=self.value() == "deleted")
 
 
-class TeamAdmin(TenantModelAdmin):
+class TeamAdmin(VersionPages):
     """The operator's list and editor of teams; every change is a service's."""
 
     scope_to_change = "teams:write"
@@ -80,11 +79,7 @@ class TeamAdmin(TenantModelAdmin):
 
     @admin.display(description="config")
     def shown_config(self, team: Team) -> SafeString | str:
-        return pretty(team.config)
-
-    def get_urls(self) -> list[URLPattern]:
-        view = self.admin_site.admin_view(self.version_page)
-        return [path("<uuid:object_id>/versions/<int:version>/", view, name="teams_team_version"), *super().get_urls()]
+        return pretty(in_reading_order(team.config))
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         if obj is None:
@@ -124,53 +119,7 @@ class TeamAdmin(TenantModelAdmin):
     def save_model(self, request: HttpRequest, obj: Team, form: TeamForm, change: bool) -> None:
         """The form has stored the team; here is only what the answer says of it."""
         obj.name, obj.version = form.saved.team.name, form.saved.team.version
-        _tell(request, form.saved)
-
-    # --- versions ---
-
-    def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
-        """All versions with who, when, why and what changed; renames, deletes and restores between them."""
-        if not self.has_view_permission(request):
-            raise Forbidden
-        team = self.found(request, object_id)
-        rows = list(Team.history.filter(id=team.id).order_by("-history_id")[: _HISTORY_ROWS + 1])
-        shown = [_history_row(row, former) for row, former in zip(rows, [*rows[1:], None], strict=True)]
-        return self.page(
-            request,
-            "admin/teams/team/object_history.html",
-            title=f"Versions of {team}",
-            object=team,
-            rows=shown[:_HISTORY_ROWS],
-            more=len(shown) > _HISTORY_ROWS,
-        )
-
-    def version_page(self, request: HttpRequest, object_id: Any, version: int) -> HttpResponse:
-        """One version, how it differs from the present one, and the way back to it (as a new version)."""
-        if not self.has_view_permission(request):
-            raise Forbidden
-        team = self.found(request, object_id)
-        row = Team.history.filter(id=team.id, makes_version=True, version=version).first()
-        if row is None:
-            raise NotFound(f"There is no version {version} of this team.")
-        form = ReasonForm(request.POST or None)
-        if request.method == "POST" and form.is_valid():
-            given: Any = {"actor": self.writer(request), "team_id": team.id, "reason": form.cleaned_data["reason"]}
-            saved = attempt(request, lambda: team_rollback(target_version=version, **given))
-            if saved:
-                _tell(request, saved)
-                messages.success(request, f"Rolled back to version {version}; it is now version {saved.team.version}.")
-            return self.back_to(team.id)
-        return self.page(
-            request,
-            "admin/teams/team/version.html",
-            title=f"Version {version} of {team}",
-            object=team,
-            row=row,
-            config=pretty(row.config),
-            differences=differences(team.config, row.config),
-            form=form,
-            may_roll_back=self.has_change_permission(request, team) and version != team.version,
-        )
+        tell(request, form.saved)
 
     # --- delete and restore ---
 
@@ -231,24 +180,3 @@ class TeamAdmin(TenantModelAdmin):
             objects=teams,
             action=request.POST.get("action", ""),
         )
-
-
-def _tell(request: HttpRequest, saved: Saved) -> None:
-    """Say what the Team Builder added and what is doubtful."""
-    for addition in saved.additions:
-        messages.info(
-            request, f"The Team Builder added {addition.get('role')}: {addition.get('reason') or 'from a template'}"
-        )
-    for warning in saved.warnings:
-        messages.warning(request, f"{warning['loc']}: {warning['msg']}" if warning["loc"] else warning["msg"])
-
-
-def _history_row(row: Any, former: Any) -> dict[str, Any]:
-    changes = differences(former.config, row.config) if former and row.makes_version else []
-    if former and row.name != former.name:
-        changes.append(f"Renamed from {former.name} to {row.name}.")
-    if former and row.is_deleted != former.is_deleted:
-        changes.append("Deleted." if row.is_deleted else "Restored.")
-    if row.makes_version and row.version == 1:
-        changes.append("Created.")
-    return {"row": row, "changes": changes}

@@ -14,6 +14,7 @@ from teams.keyring import key_create
 from teams.members import member_add, member_change
 from teams.models import ApiKey, Membership, Team
 from teams.services import MAX_REASON, Saved, team_create, team_rename, team_update
+from teams.spec import TeamSpec, dump
 
 EXAMPLE = {
     "agent_team_main_goal": "What should the team work on?",
@@ -113,7 +114,7 @@ class TeamForm(ServiceForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._stored: Any = EXAMPLE if self.instance._state.adding else self.instance.config
+        self._stored: Any = EXAMPLE if self.instance._state.adding else in_reading_order(self.instance.config)
         self.initial["config"] = json.dumps(self._stored, indent=2, ensure_ascii=False)
         self.initial["seen_version"] = self.instance.version
         if "name" in self.fields:  # a viewer's page has none
@@ -222,6 +223,14 @@ class MembershipForm(ServiceForm):
             self.instance.pk, self.instance.user = saved.pk, saved.user
         else:
             member_change(actor=self.actor, member_id=self.instance.pk, role=role)
+
+
+def in_reading_order(config: Any) -> Any:
+    """A stored config with its fields as the spec lists them: the database keeps keys in an order of its own."""
+    try:
+        return dump(TeamSpec.load(config))
+    except Invalid:
+        return config  # shown as it is, to be mended
 
 
 def differences(before: Any, after: Any) -> list[str]:

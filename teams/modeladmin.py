@@ -90,11 +90,16 @@ class _ObjectPages(admin.ModelAdmin):
         offered = [name for name in self.object_pages if self.offers(request, obj, name)]
         return [(self.object_pages[name], self.page_url(name, obj.pk)) for name in offered]
 
+    def has_history(self, request: HttpRequest) -> bool:
+        """Whether this user may see who changed an object."""
+        return True
+
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> HttpResponse:
         obj = kwargs.get("obj")
         context["tools"] = self.tools(request, obj) if obj else []
+        context["has_history"] = obj is not None and self.has_history(request)
         return super().render_change_form(request, context, *args, **kwargs)
 
     def found(self, request: HttpRequest, object_id: object) -> Any:
@@ -145,13 +150,14 @@ class TenantModelAdmin(_ObjectPages):
         return [*columns, "tenant"] if looks_across_tenants(request) else columns
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return self._may(request, self.scope_to_view) and super().has_view_permission(request, obj)
+        looks = looks_across_tenants(request) or self._has(request, self.scope_to_view)
+        return looks and super().has_view_permission(request, obj)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        return self._may(request, self.scope_to_change) and super().has_add_permission(request)
+        return self._has(request, self.scope_to_change) and super().has_add_permission(request)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return self._may(request, self.scope_to_change) and super().has_change_permission(request, obj)
+        return self._has(request, self.scope_to_change) and super().has_change_permission(request, obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Nothing is deleted for good unless a subclass says how."""
@@ -162,17 +168,20 @@ class TenantModelAdmin(_ObjectPages):
         form.actor = acting(request)  # a class made for this request
         return form
 
-    def _may(self, request: HttpRequest, scope: str) -> bool:
+    def _has(self, request: HttpRequest, scope: str) -> bool:
         actor = acting(request)
-        if actor is None:
-            return looks_across_tenants(request) and scope == self.scope_to_view
-        return scope in actor.scopes
+        return actor is not None and scope in actor.scopes
 
     def writer(self, request: HttpRequest) -> Actor:
         """Return who acts; raise `Forbidden` without the right to change this model."""
         return required_actor(request, self.scope_to_change)
 
     # --- audit and history ---
+
+    def has_history(self, request: HttpRequest) -> bool:
+        """Versioned models keep their own; of others the audit trail tells, to those who may read it."""
+        actor = acting(request)
+        return hasattr(self.model, "history") or actor is None or "audit:read" in actor.scopes
 
     def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
         self._record(request, "create", obj, message)

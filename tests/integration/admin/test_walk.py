@@ -122,6 +122,18 @@ def test_members_see_what_their_role_may(who: str, rows: dict[str, Any], request
         assert b"RESULT-ONLY" not in answer.content, address
 
 
+def test_across_tenants_every_page_opens_or_says_why(
+    transactional_db: Any, rows: dict[str, Any], root: Any, signed_in: Any
+) -> None:
+    browser = signed_in(root)
+    browser.post("/admin/tenant/", {"tenant": "all"})
+    for model, address in addresses(rows):
+        answer = browser.get(address)
+        assert not (address.endswith("/add/") and model not in PLATFORM and answer.status_code == 200), address
+        looks = address.endswith(("/change/", f"/{model}/", "/history/")) and model != "auditentry"
+        assert answer.status_code in ({200} if looks else {200, 302, 403}), (address, answer.status_code)
+
+
 def test_a_viewer_can_post_nothing(rows: dict[str, Any], vera: Any, signed_in: Any) -> None:
     browser = signed_in(vera)
     field = browser.get("/admin/teams/team/").context["tenant_token"]
