@@ -92,10 +92,14 @@ async def _tokens(watcher: Watcher, live: Hub, rows: "_Rows") -> AsyncGenerator[
         item = await watcher.next(left)
         if isinstance(item, News) and (item.seq == 0 or item.seq > rows.last):
             return
-        if isinstance(item, Token) and item.key not in rows.done:
-            if item.at == 0 and rows.status != Status.RUNNING:
-                async for event in rows.news():  # a claim alone is no news: its first words show that it happened
-                    yield event
+        if not isinstance(item, Token):
+            continue
+        if item.at == 0 and rows.status != Status.RUNNING:
+            async for event in rows.news():  # a claim alone is no news: its first words show that it happened
+                yield event
+            if rows.at_rest:
+                return
+        if item.key not in rows.done:
             yield Event("token", {"key": item.key, "at": item.at, "text": item.text})
 
 

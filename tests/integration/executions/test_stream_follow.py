@@ -99,6 +99,24 @@ def test_first_words_show_that_the_run_was_claimed(run):
     assert names(asyncio.run(scenario())) == ["status running", "token hello"]
 
 
+def test_a_run_that_is_over_before_its_first_words_are_handed_on(run):
+    """Reading the rows for those words finds the end: the stream must end then, not at the next look at the clock."""
+
+    def all_at_once():
+        run.claim()
+        run.say("r1/Writer/llm0", "hello")
+        run.record("r1/Writer/llm0", "hello", news=False)
+        run.finish(news=False)
+
+    async def scenario():
+        followed = asyncio.ensure_future(run.events())
+        await until_subscribed()
+        all_at_once()  # in the loop's own thread, so that it looks only when all has happened
+        return await asyncio.wait_for(followed, 3)
+
+    assert names(asyncio.run(scenario()))[-1] == "end succeeded"
+
+
 def test_what_happens_while_the_follower_begins_is_not_lost(run):
     """Each run of the loop begins to follow at another moment of the writing."""
     run.claim()
