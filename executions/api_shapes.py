@@ -4,12 +4,12 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import AfterValidator, AwareDatetime, Field, WithJsonSchema
+from pydantic import AfterValidator, Field, WithJsonSchema
 from pydantic.json_schema import SkipJsonSchema
 
 from executions.models import Source, Status, StepKind, StepState
 from teams.api_shapes import TEAM_ID, Version
-from teams.shapes import Answer, Body, PageQuery, Query
+from teams.shapes import Answer, Body, Moment, PageQuery, Query
 
 
 def _not_yet(value: Any) -> Any:
@@ -58,8 +58,8 @@ class ExecutionListQuery(PageQuery):
     team_id: UUID | None = Field(None, description="Runs of this team.")
     status: Status | None = None
     source: Source | None = Field(None, description="Runs that came through this door.")
-    created_after: AwareDatetime | None = Field(None, description="Started at or after this moment, with its offset.")
-    created_before: AwareDatetime | None = Field(None, description="Started before this moment, with its offset.")
+    created_after: Moment | None = Field(None, description="Started at or after this moment, with its offset.")
+    created_before: Moment | None = Field(None, description="Started before this moment, with its offset.")
 
 
 class DetailQuery(Query):

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from django.urls import path, reverse
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -19,7 +19,7 @@ from teams.api_shapes import Reason, ReasonQuery, WhyBody, page_example
 from teams.errors import NotFound, Unauthenticated
 from teams.keyring import ROTATION_GRACE, key_create, key_revoke, key_rotate
 from teams.models import ApiKey, AuditEntry, Membership
-from teams.shapes import Answer, Body, Page, PageQuery, Text, as_json
+from teams.shapes import Answer, Body, Moment, Page, PageQuery, Text, as_json
 from teams.tenancy import tenant
 
 _KEY_ID = "0c4bd6a4-36cb-4d5c-8d6b-1f5a3c1d9a02"
@@ -97,7 +97,7 @@ class KeyCreate(Body):
 
     name: Annotated[str, Field(max_length=100)] = Field(description="What will use it.")
     scopes: list[str] = Field(description='Names of scopes, none that you lack yourself; `["all"]` for all you have.')
-    expires_at: Annotated[AwareDatetime, Field(strict=False)] | None = Field(None, description="Null: never.")
+    expires_at: Annotated[Moment, Field(strict=False)] | None = Field(None, description="Null: never.")
 
 
 class KeyRotate(Body):
@@ -327,8 +327,8 @@ class AuditQuery(PageQuery):
     action: Text | None = Field(None, description='For example "team.update".')
     object_type: Text | None = Field(None, description='For example "team".')
     object_id: Text | None = None
-    after: AwareDatetime | None = Field(None, description="At or after this moment, with its offset.")
-    before: AwareDatetime | None = Field(None, description="Before this moment, with its offset.")
+    after: Moment | None = Field(None, description="At or after this moment, with its offset.")
+    before: Moment | None = Field(None, description="Before this moment, with its offset.")
 
 
 class AuditRow(Answer):

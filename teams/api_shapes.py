@@ -4,10 +4,10 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, AwareDatetime, Field, GetJsonSchemaHandler
+from pydantic import AfterValidator, Field, GetJsonSchemaHandler
 from pydantic_core import CoreSchema
 
-from teams.shapes import Answer, Body, PageQuery, Query, Text
+from teams.shapes import Answer, Body, Moment, PageQuery, Query, Text
 from teams.spec import TeamSpec
 
 
@@ -38,8 +38,8 @@ class TeamListQuery(PageQuery):
 
     name: Text | None = Field(None, description="Teams whose name contains this, in any case.")
     deleted: bool = Field(False, description="List the deleted teams instead, to restore one; needs teams:write.")
-    updated_after: AwareDatetime | None = Field(None, description="Changed at or after this moment, with its offset.")
-    updated_before: AwareDatetime | None = Field(None, description="Changed before this moment, with its offset.")
+    updated_after: Moment | None = Field(None, description="Changed at or after this moment, with its offset.")
+    updated_before: Moment | None = Field(None, description="Changed before this moment, with its offset.")
 
 
 class ReasonQuery(Query):

@@ -5,7 +5,7 @@ import binascii
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -105,7 +105,7 @@ def _read_cursor(model: type[Model], ordering: Sequence[str], text: str) -> Curs
             raise ValueError(text)
         pairs = zip(ordering, plain, strict=True)
         values = tuple(_typed(model, name.removeprefix("-"), value) for name, value in pairs)
-    except (ValueError, TypeError, binascii.Error, RecursionError) as error:
+    except (ValueError, TypeError, OverflowError, binascii.Error, RecursionError) as error:
         raise Invalid("The cursor is not valid.", errors=[Located(loc="cursor", msg=_BAD_CURSOR)]) from error
     return Cursor(values, backward == 1)
 
@@ -119,7 +119,7 @@ def _typed(model: type[Model], name: str, value: Any) -> Any:
         moment = datetime.fromisoformat(value)
         if moment.tzinfo is None:
             raise ValueError(value)
-        return moment
+        return moment.astimezone(UTC)
     if isinstance(value, bool) or not isinstance(value, int) or abs(value) >= 2**63:
         raise TypeError(value)
     return value

@@ -4,10 +4,11 @@
 Unknown fields are refused in each of them.
 """
 
+from datetime import UTC, datetime
 from typing import Annotated, Any, Generic, Self, TypeVar
 
 from django.http import QueryDict
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from teams.errors import Invalid, Located
 from teams.located import located
@@ -49,6 +50,17 @@ def _without_nul(text: str) -> str:
 
 Text = Annotated[str, Field(max_length=200), AfterValidator(_without_nul)]
 """A short text in a query; PostgreSQL takes no NUL."""
+
+
+def _in_utc(moment: datetime) -> datetime:
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("is out of range") from error
+
+
+Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+"""A moment with its offset from UTC. PostgreSQL refuses offsets of 16 hours and more, which are valid elsewhere."""
 
 
 class Query(Shape):

@@ -89,6 +89,11 @@ def test_by_time(api: Any, alice: Any) -> None:
     assert names(api(alice).get(URL, {"updated_before": moment})) == ["First goal"]
 
 
+def test_any_offset_will_do(api: Any, alice: Any) -> None:
+    three(alice)
+    assert len(names(api(alice).get(URL, {"updated_after": "1724-09-11T10:28:51+20:33"}))) == 3
+
+
 def test_deleted_ones_are_listed_for_restoring(api: Any, alice: Any) -> None:
     first, _second, _third = three(alice)
     team_delete(actor=alice.actor, team_id=first.id)
@@ -113,6 +118,7 @@ def test_deleted_ones_need_the_right_to_restore(api: Any, alice: Any) -> None:
         ("cursor=WzAsIngiLCJ5Il0", "cursor"),
         ("cursor=" + "A" * 600, "cursor"),
         ("deleted=perhaps", "deleted"),
+        ("updated_after=0001-01-01T00:00:00%2B23:59", "updated_after"),
         ("updated_after=yesterday", "updated_after"),
         ("updated_after=2026-11-21T09:00:00", "updated_after"),
         ("name=%00", "name"),
