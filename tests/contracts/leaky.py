@@ -19,4 +19,4 @@ def show(request: HttpRequest, team_id: UUID) -> HttpResponse:
     return HttpResponse(team.name) if team else HttpResponse(status=404)
 
 
-urlpatterns = [path("leaky/<id:team_id>", show)]
+urlpatterns = [path("leaky/<uuid:team_id>", show)]

@@ -330,7 +330,7 @@ def test_searching_for_anothers_texts_finds_nothing(world, route):
 
 @pytest.mark.urls("tests.contracts.leaky")
 def test_an_answer_with_anothers_text_is_reported(world):
-    route = Route("leaky/<id:team_id>", leaky.show)
+    route = Route("leaky/<uuid:team_id>", leaky.show)
     foreign = Ask(route, "GET", world.globex, world.acme).send()
     nothing = Ask(route, "GET", world.globex, world.nobody).send()
     assert leaks(foreign, world, world.acme) == [MARKER]
@@ -339,7 +339,7 @@ def test_an_answer_with_anothers_text_is_reported(world):
 
 @pytest.mark.urls("tests.contracts.leaky")
 def test_a_change_to_anothers_row_is_reported(world):
-    changed = Ask(Route("leaky/<id:team_id>", leaky.show), "POST", world.globex, world.acme, watched=_id(world.acme))
+    changed = Ask(Route("leaky/<uuid:team_id>", leaky.show), "POST", world.globex, world.acme, watched=_id(world.acme))
     assert changed.send().after != world.before
 
 
