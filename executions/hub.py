@@ -26,8 +26,8 @@ from executions.stream import channel, idle_channel
 
 logger = logging.getLogger(__name__)
 
-HELD_TOKENS = 512
-"""Token messages held for a slow client; what comes beyond is dropped."""
+HELD_CHARACTERS = 100_000
+"""Characters of tokens held for a slow client; what comes beyond is dropped."""
 
 READY_SECONDS = 1.0
 """How long a new watcher waits for Redis to confirm its subscription before it reads the rows without it."""
@@ -66,20 +66,22 @@ class Watcher:
         self.settled = asyncio.Event()
         self.missed = False
         self._held: deque[Token | News] = deque()
-        self._tokens = 0
+        self._characters = 0
         self._arrived = asyncio.Event()
 
     def put(self, item: Token | News) -> None:
-        """Add something; never waits. Two pieces of news in a row are one, a token too many is dropped."""
+        """Add something; never waits. What continues the last thing held is put together with it: a busy process
+        sends fewer and larger events instead of falling behind."""
         if isinstance(item, Token):
-            if self._tokens >= HELD_TOKENS:
+            if self._characters + len(item.text) > HELD_CHARACTERS:
                 return
-            self._tokens += 1
-        elif self._held and isinstance(last := self._held[-1], News):
-            self._held[-1] = News(max(last.seq, item.seq) if last.seq and item.seq else 0)
-            return
-        self._held.append(item)
-        self._arrived.set()
+            self._characters += len(item.text)
+        together = _together(self._held[-1], item) if self._held else None
+        if together is None:
+            self._held.append(item)
+            self._arrived.set()
+        else:
+            self._held[-1] = together
 
     async def next(self, seconds: float) -> Token | News | None:
         """Return the next thing, or None when nothing came for so long."""
@@ -92,8 +94,19 @@ class Watcher:
         if not self._held:
             return None
         item = self._held.popleft()
-        self._tokens -= isinstance(item, Token)
+        if isinstance(item, Token):
+            self._characters -= len(item.text)
         return item
+
+
+def _together(last: Token | News, item: Token | News) -> Token | News | None:
+    """One thing that says both, or None."""
+    match last, item:
+        case News(), News():
+            return News(max(last.seq, item.seq) if last.seq and item.seq else 0)
+        case Token(), Token() if last.key == item.key and last.at + len(last.text) == item.at:
+            return Token(last.key, last.at, last.text + item.text)
+    return None
 
 
 class Hub:
