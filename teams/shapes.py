@@ -93,7 +93,9 @@ class Page(Answer, Generic[A]):
 
 
 class Problem(Answer):
-    """What went wrong (RFC 9457)."""
+    """What went wrong (RFC 9457). Some problems have further members, such as the `execution_id` of a failed run."""
+
+    model_config = ConfigDict(extra="allow")
 
     type: str = Field(description="Names the kind of problem; stays the same whatever the texts say.")
     title: str
