@@ -44,6 +44,7 @@ def pytest_unconfigure() -> None:
 def _prepare() -> None:
     folder = Path(tempfile.mkdtemp(prefix="atb-tests-"))
     _folders.append(folder)
+    (folder / "static").mkdir()  # whitenoise warns when it is missing
     admin_url = os.environ.get("TEST_DATABASE_ADMIN_URL") or _start_postgres(folder)
     redis_url = os.environ.get("TEST_REDIS_URL") or _start_redis(folder)
     owner_url, app_url = _login(admin_url, "atb_owner"), _login(admin_url, "atb_app")
