@@ -214,7 +214,6 @@ def _address(execution_id: UUID) -> str:
 
 
 def _row(run: Execution) -> dict[str, Any]:
-    error = run.error
     return {
         "id": run.id,
         "team_id": run.team_id,
@@ -224,7 +223,7 @@ def _row(run: Execution) -> dict[str, Any]:
         "actor": run.actor,
         "attempt": run.attempt,
         "cancel_requested": run.cancel_requested,
-        "error": error and {"code": error["code"], "message": error["message"]},
+        "error": follow.error_shown(run.error),
         "totals": follow.totals(run),
         "created_at": run.created_at,
         "started_at": run.started_at,

@@ -206,12 +206,17 @@ def status_shown(run: Mapping[str, Any]) -> dict[str, Any]:
         "cancel_requested": run["cancel_requested"],
         "not_before": run["not_before"],
         "final_answer": (run["display"] or {}).get("final_answer"),
-        "error": run["error"],
+        "error": error_shown(run["error"]),
         "totals": totals(SimpleNamespace(**run)),
         "created_at": run["created_at"],
         "started_at": run["started_at"],
         "finished_at": run["finished_at"],
     }
+
+
+def error_shown(error: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """What ended a run, or what it waits to try again, as JSON for people."""
+    return None if error is None else {"code": error.get("code", ""), "message": error.get("message", "")}
 
 
 class Used(Protocol):
