@@ -20,7 +20,7 @@ from rest_framework.request import Request
 
 from teams import keys
 from teams.errors import Forbidden, Unauthenticated
-from teams.models import Role
+from teams.models import Role, Tenant
 
 if TYPE_CHECKING:
     # At run time rest_framework.views reads the settings that name the classes below: a circle.
@@ -94,13 +94,36 @@ def memberships_of(user_id: int) -> list[Member]:
         return [Member(*row) for row in cursor.fetchall()]
 
 
-def chosen_member(request: HttpRequest) -> Member | None:
-    """Return the membership the session has chosen, else the user's first; None for a user of no tenant."""
-    if request.user.pk is None:
-        return None
-    members = memberships_of(request.user.pk)
+ALL_TENANTS = "all"
+"""What a superuser's session holds to look across tenants in the admin, read-only."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The tenants a signed-in user may work in, and the one the session has chosen.
+
+    `member` is None for a user of no tenant, and for a superuser who looks `across` all of them.
+    """
+
+    tenants: list[Member]
+    member: Member | None
+    across: bool = False
+
+
+def tenant_choice(request: HttpRequest) -> Choice:
+    """Read the session's choice, for the admin and the API alike: one query. Without one it is the first tenant."""
+    user = request.user
+    tenants = _all_tenants() if user.is_superuser else memberships_of(user.pk or 0)
     chosen = request.session.get(SESSION_TENANT)
-    return next((member for member in members if str(member.tenant_id) == chosen), members[0] if members else None)
+    found = next((member for member in tenants if str(member.tenant_id) == chosen), None)
+    if user.is_superuser and found is None and (chosen == ALL_TENANTS or not tenants):
+        return Choice(tenants, None, across=True)
+    return Choice(tenants, found or (tenants[0] if tenants else None))
+
+
+def _all_tenants() -> list[Member]:
+    rows = Tenant.objects.filter(is_active=True).values_list("id", "slug", "name")
+    return [Member(*row, Role.ADMIN) for row in rows]
 
 
 def actor_of_member(user: AbstractBaseUser, member: Member) -> Actor:
@@ -136,9 +159,9 @@ class SessionAuthentication(DRFSessionAuthentication):
         result = super().authenticate(request)
         if result is None:
             return None
-        member = chosen_member(request._request)
+        member = tenant_choice(request._request).member
         if member is None:
-            raise Forbidden("your user belongs to no tenant; ask a tenant's admin to add you")
+            raise Forbidden("your session has no tenant: choose one in the admin, or ask a tenant's admin to add you")
         return actor_of_member(result[0], member), None
 
 

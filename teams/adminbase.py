@@ -21,16 +21,12 @@ from django.urls import URLPattern, URLResolver, path, reverse
 from django.views.decorators.http import require_POST
 
 from teams import tenancy
-from teams.access import SESSION_TENANT, Actor, Member, actor_of_member, memberships_of
+from teams.access import ALL_TENANTS, SESSION_TENANT, Actor, Member, actor_of_member, tenant_choice
 from teams.errors import Conflict, Forbidden, NotFound, TeamBuilderError
-from teams.models import Role, Tenant
 from teams.problems import as_problem
 
 View = Callable[..., HttpResponse]
 Kind = Literal["tenant", "platform", "account"]
-
-ALL_TENANTS = "all"
-"""What a superuser's session chooses to look across tenants, read-only."""
 
 TENANT_FIELD = "_tenant"
 """Hidden field of every form: the tenant its page was made for, signed."""
@@ -182,24 +178,16 @@ _SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 def _enter(request: HttpRequest) -> None:
     """Put the user's tenants, the chosen membership and the actor on the request: one query."""
     user = request.user
-    tenants = _tenants_of_superuser() if user.is_superuser else memberships_of(user.pk or 0)
-    chosen = request.session.get(SESSION_TENANT)
-    found = next((member for member in tenants if str(member.tenant_id) == chosen), None)
-    across = user.is_superuser and found is None and (chosen == ALL_TENANTS or not tenants)
-    member = None if across else found or (tenants[0] if tenants else None)
-    request.tenants = tenants  # type: ignore[attr-defined]
-    request.across_tenants = across  # type: ignore[attr-defined]
+    choice = tenant_choice(request)
+    member = choice.member
+    request.tenants = choice.tenants  # type: ignore[attr-defined]
+    request.across_tenants = choice.across  # type: ignore[attr-defined]
     request.actor = actor_of_member(user, member) if member else None  # type: ignore[attr-defined,arg-type]
     user.member = member  # type: ignore[union-attr]
 
 
 def _signer() -> Signer:
     return Signer(salt="teams.adminbase.tenant")
-
-
-def _tenants_of_superuser() -> list[Member]:
-    rows = Tenant.objects.filter(is_active=True).values_list("id", "slug", "name")
-    return [Member(*row, Role.ADMIN) for row in rows]
 
 
 def _tenants(request: HttpRequest) -> list[Member]:

@@ -7,6 +7,7 @@ import pytest
 from django.utils import timezone
 from rest_framework.test import APIClient
 
+from teams.access import SESSION_TENANT
 from teams.keyring import key_create, key_revoke
 from teams.models import ApiKey
 from teams.tenancy import tenant
@@ -91,3 +92,14 @@ def test_a_session_of_nobodys_member(db: None) -> None:
     client = APIClient()
     client.force_login(factories.UserFactory.create())
     assert client.get(URL).status_code == 403
+
+
+def test_a_superuser_works_in_the_tenant_the_admin_shows(acme, globex):
+    """The admin and the API must read one choice alike, or a page of one tenant would change another."""
+    root = factories.UserFactory.create(username="root", is_superuser=True)
+    client = APIClient()
+    client.force_login(root, backend="teams.adminbase.PasswordBackend")
+    session = client.session
+    session[SESSION_TENANT] = str(globex.id)
+    session.save()
+    assert client.get("/api/v1/me").json()["tenant"]["slug"] == "globex"
