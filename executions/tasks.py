@@ -20,6 +20,7 @@ from executions.heartbeat import Heartbeat
 from executions.reaper import Reaper
 from executions.ringer import Ringer
 from executions.worker import Worker
+from teams.checks import refuse_broken_configuration
 
 logger = logging.getLogger(__name__)
 
@@ -59,11 +60,13 @@ def ring(permits: int = 1) -> bool:
 
 
 @signals.worker_init.connect  # type: ignore[untyped-decorator]
-def _refuse_other_pools(sender: Any, **_: Any) -> None:
-    """Runs share their process's heartbeat, connection pool and cache: only threads do."""
+def _refuse_to_start(sender: Any, **_: Any) -> None:
+    """Runs share their process's heartbeat, connection pool and cache: only threads do. Celery lets errors of the
+    system checks pass, such as a login that sees every tenant."""
     pool = getattr(sender.pool_cls, "__module__", str(sender.pool_cls))
     if "thread" not in pool:
         raise SystemExit(f"start this worker with --pool threads (it has {pool})")
+    refuse_broken_configuration()
 
 
 @signals.worker_ready.connect  # type: ignore[untyped-decorator]

@@ -4,21 +4,27 @@ ATB.E001 secrets, ATB.E002 model, ATB.E003 roles of the database login. The last
 `manage.py check --database default`, in /health/ready and at the start of web and worker.
 """
 
+import logging
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from django.conf import settings
 from django.core import checks
 from django.core.checks import CheckMessage, Error
-from django.db import connections
+from django.db import InterfaceError, OperationalError, connections
+
+logger = logging.getLogger(__name__)
 
 _SECRETS = ("SECRET_KEY", "API_KEY_PEPPER")
 
+# What a login may do counts also when it comes through another role: by inheriting it, or by SET ROLE.
 _LOGIN_SQL = """
-SELECT r.rolsuper, r.rolbypassrls,
-       EXISTS (SELECT 1 FROM pg_auth_members m JOIN pg_roles s ON s.oid = m.roleid
-               WHERE m.member = r.oid AND s.rolname = 'atb_system' AND m.inherit_option),
-       EXISTS (SELECT 1 FROM pg_class c WHERE c.relowner = r.oid AND c.relrowsecurity)
+SELECT r.rolsuper,
+       EXISTS (SELECT 1 FROM pg_roles s WHERE s.rolbypassrls AND pg_has_role(r.oid, s.oid, 'MEMBER')),
+       EXISTS (SELECT 1 FROM pg_roles s
+               WHERE s.rolname IN ('atb_system', 'atb_mirror') AND pg_has_role(r.oid, s.oid, 'USAGE')),
+       EXISTS (SELECT 1 FROM pg_class c WHERE c.relrowsecurity AND pg_has_role(r.oid, c.relowner, 'MEMBER'))
 FROM pg_roles r WHERE r.rolname = session_user
 """
 
@@ -56,8 +62,8 @@ def login_faults() -> list[str]:
     faults = {
         "is a superuser, which ignores row level security": superuser,
         "has BYPASSRLS": bypass,
-        "inherits atb_system and so sees every tenant": inherits,
-        "owns tenant tables": owns,
+        "inherits atb_system or atb_mirror and so sees every tenant": inherits,
+        "owns tenant tables or may become their owner": owns,
     }
     return [text for text, present in faults.items() if present]
 
@@ -78,7 +84,23 @@ def login_is_walled_in(databases: Any = None, **_: Any) -> list[CheckMessage]:
 
 
 def refuse_broken_configuration() -> None:
-    """End the process with the errors' texts; called where Django itself runs no checks (ASGI, WSGI)."""
-    errors = [message for message in checks.run_checks() if message.level >= checks.ERROR]
+    """End the process with the errors' texts; called where Django itself runs no checks (ASGI, WSGI, worker).
+
+    A database that is away keeps nobody from starting: /health/ready goes on asking.
+    """
+    # In a thread of its own, with its own connection: uvicorn imports the application inside its event loop.
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        login = thread.submit(_login_errors).result()
+    errors = [message for message in [*checks.run_checks(), *login] if message.level >= checks.ERROR]
     if errors:
         sys.exit("\n".join(str(error) for error in errors))
+
+
+def _login_errors() -> list[CheckMessage]:
+    try:
+        return login_is_walled_in(databases=["default"])
+    except (OperationalError, InterfaceError) as error:
+        logger.warning("the database login could not be checked: %s", error)
+        return []
+    finally:
+        connections["default"].close()
