@@ -26,6 +26,7 @@ from tests.contracts.routes import Route, all_routes
 from tests.contracts.world import MARKER, OWN, Rows, build, fingerprint, missing, number_from, user_of
 
 PUBLIC = {
+    "": "sends people on to the admin",
     "health/live": "probed by the platform",
     "health/ready": "probed by the platform",
     "health/full": "says which service is away, nothing of a tenant",
