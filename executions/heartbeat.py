@@ -60,11 +60,13 @@ class Heartbeat(Service):
     def beat(self, connection: psycopg.Connection[Any]) -> None:
         """One UPDATE for all leases. The lease counts from when the statement is sent."""
         worker = self.worker
+        held = worker.holds()
         beat = {
             "host": socket.gethostname(),
             "pid": os.getpid(),
             "slots": worker.slots,
-            "running": len(worker.holds()),
+            "running": len(held),
+            "held": [str(hold.execution_id) for hold in held],
             "draining": worker.draining,
         }
         sent_at = time.monotonic()

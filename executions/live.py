@@ -31,6 +31,7 @@ from executions import follow
 from executions.api_shapes import EVENTS_EXAMPLE, EventsQuery
 from executions.engine import give_back
 from executions.services import execution_get
+from teams import rates
 from teams.access import Actor, ApiKeyAuthentication, SessionAuthentication
 from teams.api_base import ApiView
 from teams.errors import Invalid, Located, TeamBuilderError, Unauthenticated
@@ -74,7 +75,7 @@ async def events(request: HttpRequest, execution_id: UUID) -> HttpResponseBase:
         if not isinstance(request, ASGIRequest):
             raise NeedsAsgi
         after = _after(request)
-        actor = await _in_thread(_admitted, request, execution_id, after)
+        actor = await _in_thread(_admitted, request, execution_id, after, _COUNTED)
     except (TeamBuilderError, APIException, OperationalError, InterfaceError) as error:
         return _refusal(error)
     response = StreamingHttpResponse(
@@ -158,12 +159,20 @@ async def _in_thread(function: Callable[..., T], *args: Any) -> T:
     return await sync_to_async(call, thread_sensitive=False)()
 
 
-def _admitted(request: HttpRequest, execution_id: UUID, after: int) -> Actor:
-    """The one who asks, through the doors of the API. Raises `Unauthenticated`, `Forbidden`, `NotFound`, `Invalid`."""
+_COUNTED = True
+
+
+def _admitted(request: HttpRequest, execution_id: UUID, after: int, counted: bool = False) -> Actor:
+    """The one who asks, through the doors of the API; `counted` among the requests of the key and the tenant.
+
+    Raises `Unauthenticated`, `TooManyRequests`, `Forbidden`, `NotFound` and `Invalid`.
+    """
     asked = Request(_afresh(request), authenticators=(ApiKeyAuthentication(), SessionAuthentication()))
     actor: object = asked.user
     if not isinstance(actor, Actor):
         raise Unauthenticated
+    if counted:
+        rates.refuse_beyond(rates.spend(actor))
     actor.require(SCOPE)
     run = execution_get(actor=actor, execution_id=execution_id)
     if after > run.event_seq:

@@ -7,7 +7,6 @@ and the reaper sends new ones for what waits unheard.
 
 import atexit
 import logging
-import os
 import threading
 from collections.abc import Callable
 
@@ -31,16 +30,16 @@ class Ringer:
         self.send = send
         self.healthy = True
         self._pending = 0
-        self._pid = 0
+        self._thread: threading.Thread | None = None
         self._changed = threading.Condition()
+        atexit.register(self.flush)
 
     def ring(self, permits: int = 1) -> bool:
         """Ask for permits to be sent; returns whether the broker took the last one."""
         with self._changed:
-            if self._pid != os.getpid():  # first use, or a fork: threads do not follow
-                self._pid = os.getpid()
-                threading.Thread(target=self._run, name="ringer", daemon=True).start()
-                atexit.register(self.flush)
+            if self._thread is None or not self._thread.is_alive():  # first use, or a fork: threads do not follow
+                self._thread = threading.Thread(target=self._run, name="ringer", daemon=True)
+                self._thread.start()
             self._pending = min(self._pending + permits, MOST_PENDING)
             self._changed.notify_all()
         return self.healthy
@@ -59,7 +58,7 @@ class Ringer:
     def _send_one(self) -> None:
         try:
             self.send()
-        except (BrokerError, RedisError, OSError) as error:
+        except (BrokerError, RedisError, OSError, RuntimeError) as error:  # RuntimeError: a pool closed meanwhile
             if self.healthy:
                 logger.warning("the broker is away, the reaper will ring: %s", error)
             self._settle(healthy=False)

@@ -4,7 +4,7 @@ The row is committed first, then a ring is sent: a lost ring loses nothing, a lo
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -16,7 +16,9 @@ from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.utils import timezone
 
-from agents.registry import ResolvedAgent, resolved_agents
+from agents.build_cache import own_copy
+from agents.ready import ready_team
+from agents.registry import ResolvedAgent
 from executions import stream, tasks
 from executions.models import OPEN, Execution, Source, Status, TenantSlots
 from executions.runspec import AgentRun, RunSpec
@@ -25,8 +27,8 @@ from teams.access import Actor
 from teams.canonical import walk_problems
 from teams.errors import Conflict, Forbidden, Invalid, Located, NotFound
 from teams.models import Team, Tenant
-from teams.services import stored_spec, team_get, team_version
-from teams.spec import TeamSpec, flow_roles
+from teams.proposals import UnfilledRoles, shown_proposal
+from teams.services import team_get, team_version
 from teams.tenancy import tenant
 
 MAX_INPUT_BYTES = 1_000_000
@@ -62,11 +64,11 @@ def execution_start(
     if idempotency_key and (earlier := _earlier(actor, idempotency_key, body_hash)):
         return Started(earlier, replayed=True)
     team = team_get(actor=actor, team_id=team_id)
-    config = team.config if version is None else team_version(actor=actor, team_id=team_id, version=version).config
+    pinned = team if version is None else team_version(actor=actor, team_id=team_id, version=version)
     execution = Execution(
         team_id=team.id,
-        version=version or team.version,
-        resolved_spec=_resolved(actor, stored_spec(config)),
+        version=pinned.version,
+        resolved_spec=_resolved(actor, team, pinned),
         input=input,
         idempotency_key=idempotency_key or None,
         idempotency_hash=body_hash if idempotency_key else "",
@@ -161,19 +163,24 @@ def _insert(actor: Actor, execution: Execution) -> None:
         transaction.on_commit(tasks.ring)
 
 
-def _resolved(actor: Actor, spec: TeamSpec) -> dict[str, Any]:
-    """Freeze what the agents will be told: see executions/runspec.py."""
+def _resolved(actor: Actor, team: Team, pinned: Any) -> dict[str, Any]:
+    """Freeze what the agents of a version will be told: see executions/runspec.py. `pinned` is the team, or a row of
+    its history."""
     owner = Tenant.objects.get(id=actor.tenant_id)
     if not owner.is_active:
         raise Forbidden("this tenant is switched off; no run starts")
-    agents = resolved_agents(spec, owner)
+    try:
+        ready = ready_team(pinned.config, pinned.config_hash, owner)
+    except UnfilledRoles as error:
+        waits = team.pending_proposal is not None and team.pending_proposal["version"] == pinned.version
+        raise UnfilledRoles(error.roles, shown_proposal(team) if waits else None) from error
     run = RunSpec.of(
-        goal=spec.agent_team_main_goal,
-        roles=flow_roles(spec),
-        max_turns=spec.max_turns,
-        agents=[_agent_run(agent) for agent in agents],
+        goal=ready.goal,
+        roles=ready.roles,
+        max_turns=ready.max_turns,
+        agents=[_agent_run(agent) for agent in ready.agents],
     )
-    return {**run.to_dict(), "notes": _notes(agents)}
+    return {**run.to_dict(), "notes": _notes(ready.agents)}
 
 
 def _agent_run(agent: ResolvedAgent) -> AgentRun:
@@ -185,13 +192,13 @@ def _agent_run(agent: ResolvedAgent) -> AgentRun:
         name=agent.name,
         personality=agent.personality,
         goal_prompt=agent.prompt,
-        parameters=agent.parameters,
+        parameters=own_copy(agent.parameters),
         context_tokens=agent.context_tokens,
         tools=agent.tools,
     )
 
 
-def _notes(agents: list[ResolvedAgent]) -> list[str]:
+def _notes(agents: Sequence[ResolvedAgent]) -> list[str]:
     """What people should know of this run before it starts; written as its first steps."""
     notes = [
         f"{agent.role} has the tools {', '.join(agent.tools)}; tools cannot be called yet, so it runs without them"

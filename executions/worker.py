@@ -39,8 +39,10 @@ class Worker:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def take(self, claimed: Claimed, asked_at: float) -> Hold:
-        """Hold a claimed run. Its lease counts from when the claim was sent, not from when the answer came."""
-        hold = Hold(claimed.execution_id, claimed.tenant_id, claimed.fence, asked_at, asked_at + settings.LEASE_SECONDS)
+        """Hold a claimed run. Its lease counts from when the claim was sent, not from its answer; it counts as
+        held from now on, since a heartbeat sent during the claim cannot have seen it."""
+        until = asked_at + settings.LEASE_SECONDS
+        hold = Hold(claimed.execution_id, claimed.tenant_id, claimed.fence, time.monotonic(), until)
         with self._lock:
             self._holds[(hold.execution_id, hold.fence)] = hold
         return hold

@@ -165,7 +165,9 @@ BEGIN
     RETURN news;
 END $$;
 
--- Renew every lease of this worker in one statement and report what it holds; write its beat.
+-- Renew the leases of the runs this worker says it holds, in one statement; write its beat. Only of those: a run whose
+-- thread has stopped (fenced, or died) would otherwise be renewed for ever and never run again.
+-- beat: {host, pid, slots, running, draining, held: [execution id, ...]}
 CREATE FUNCTION heartbeat_v1(worker text, lease interval, beat jsonb)
 RETURNS TABLE (execution_id uuid, fence bigint, cancel_requested boolean)
 LANGUAGE plpgsql SECURITY DEFINER AS $$
@@ -177,6 +179,7 @@ BEGIN
     RETURN QUERY
     UPDATE executions_execution e SET lease_until = clock_timestamp() + lease
     WHERE e.owner = worker AND e.status = 'running'
+      AND e.id = ANY (ARRAY(SELECT jsonb_array_elements_text(beat->'held'))::uuid[])
     RETURNING e.id, e.fence, e.cancel_requested;
 END $$;
 

@@ -89,9 +89,16 @@ def finish(db: Connection, held: Row, status: str = "succeeded", **outcome: Any)
     return None if row is None else row[0]
 
 
-def beat(db: Connection, worker: str = "w1", slots: int = 8, *, draining: bool = False) -> list[Row]:
-    """`heartbeat_v1`: the runs it renewed."""
-    report = {"host": "h", "pid": 1, "slots": slots, "running": 0, "draining": draining}
+def beat(
+    db: Connection, worker: str = "w1", slots: int = 8, *, draining: bool = False, held: list[UUID] | None = None
+) -> list[Row]:
+    """`heartbeat_v1` of a worker that holds all that it owns, or just `held`: the runs it renewed."""
+    if held is None:
+        with system() as everything:
+            owned = everything.execute("SELECT id FROM executions_execution WHERE owner = %s", [worker]).fetchall()
+        held = [row.id for row in owned]
+    ids = [str(run) for run in held]
+    report = {"host": "h", "pid": 1, "slots": slots, "running": 0, "draining": draining, "held": ids}
     args = [worker, LEASE, json.dumps(report)]
     return db.execute("SELECT * FROM heartbeat_v1(%s, %s::interval, %s::jsonb)", args, prepare=True).fetchall()
 

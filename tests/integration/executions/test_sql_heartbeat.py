@@ -44,6 +44,14 @@ def test_leaves_other_workers_runs_alone(db, worker, alice):
     assert _lease_left(db, theirs.execution_id) <= 1
 
 
+def test_a_run_whose_thread_has_stopped_is_not_renewed(db, worker, alice):
+    """It would be kept from every other worker for as long as this one lives."""
+    sql.queue(db, alice, 2)
+    stopped, held = sql.claim(worker, lease="1 second"), sql.claim(worker, lease="1 second")
+    assert [row.execution_id for row in sql.beat(worker, held=[held.execution_id])] == [held.execution_id]
+    assert _lease_left(db, stopped.execution_id) <= 1
+
+
 def test_leaves_ended_runs_alone(db, worker, alice):
     sql.queue(db, alice)
     held = sql.claim(worker)
