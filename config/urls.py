@@ -10,9 +10,11 @@ import executions.api
 import executions.live
 import teams.api
 import teams.api_access
+import teams.api_transfer
 from console import compat, health
 
 api_v1 = [
+    *teams.api_transfer.urlpatterns,
     *teams.api.urlpatterns,
     *teams.api_access.urlpatterns,
     *agents.api.urlpatterns,

@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import NoReverseMatch, reverse
 from django.utils.safestring import SafeString
 
+from teams.admin_transfer import TransferPages
 from teams.admin_versions import VersionPages, tell
 from teams.adminbase import acting
 from teams.forms import ReasonForm, TeamForm, in_reading_order
@@ -44,7 +45,7 @@ class StateFilter(admin.SimpleListFilter):
         return queryset if self.value() == "all" else queryset.filter(is_deleted=self.value() == "deleted")
 
 
-class TeamAdmin(VersionPages):
+class TeamAdmin(TransferPages, VersionPages):
     """The operator's list and editor of teams; every change is a service's."""
 
     scope_to_change = "teams:write"
@@ -54,7 +55,7 @@ class TeamAdmin(VersionPages):
     list_filter = [StateFilter]
     search_fields = ["name"]
     ordering = ["-updated_at"]
-    actions = ["delete_teams", "restore_teams"]
+    actions = ["export_selected", "delete_teams", "restore_teams"]
     _derived = ["version", "state", "shown_flow", "shown_agents", "config_hash", "created_at", "updated_at"]
     readonly_fields = [*_derived, "shown_config"]
 
