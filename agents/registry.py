@@ -12,8 +12,10 @@ from agents import providers
 from agents.models import RoleTemplate, TenantTool
 from agents.templates import DEFAULT_TEMPLATES, Template
 from agents.tools import CATALOGUE
+from teams.canonical import sha256_of
 from teams.errors import Conflict
 from teams.models import Tenant
+from teams.proposals import UnfilledRoles
 from teams.spec import AgentSpec, ModelRef, TeamSpec, flow_roles, unfilled_roles
 from teams.tenancy import tenant as scope
 
@@ -40,7 +42,7 @@ def disabled_tools(tenant_id: UUID) -> frozenset[str]:
     """Return the names of the catalogue's tools that the tenant has switched off."""
     with scope(tenant_id):
         off = TenantTool.objects.filter(enabled=False).values_list("name", flat=True)
-        return frozenset(off) & CATALOGUE.keys()
+        return frozenset(name for name in off if name in CATALOGUE)
 
 
 def enabled_tools(tenant_id: UUID) -> tuple[str, ...]:
@@ -93,6 +95,25 @@ def known_providers() -> str:
     return f"known: {', '.join(providers.providers())}"
 
 
+# The revision of the table of providers that settings held last.
+_known_revision: tuple[object, str] = (None, "")
+
+
+def revision() -> str:
+    """Return a hash that changes with the providers, their credentials being there, and what their models read."""
+    global _known_revision  # noqa: PLW0603 - replaced as a whole, so threads see the old pair or the new one
+    table = providers.providers()
+    seen, known = _known_revision
+    if seen is not table:
+        known = sha256_of({name: _revision_of(entry) for name, entry in table.items()})
+        _known_revision = (table, known)
+    return known
+
+
+def _revision_of(entry: providers.Provider) -> list[Any]:
+    return [entry.missing, entry.context_tokens, {name: facts.context_tokens for name, facts in entry.models.items()}]
+
+
 # --- agents of a run --------------------------------------------------------------------------------------------------
 
 
@@ -114,20 +135,21 @@ class ResolvedAgent:
     """`provider:model` the agent asked for, when the default model took its place."""
 
 
-def resolved_agents(spec: TeamSpec, tenant: Tenant) -> list[ResolvedAgent]:
+def resolved_agents(spec: TeamSpec, tenant: Tenant, off: frozenset[str] | None = None) -> list[ResolvedAgent]:
     """Return every agent that speaks, in list order, with the model it will really use.
 
-    An agent that allows it gets the default model when its own cannot be called; `swapped_from` says so. Raises
-    `Conflict` naming everything that keeps the team from running.
+    An agent that allows it gets the default model when its own cannot be called; `swapped_from` says so. `off` are the
+    tools switched off, looked up when left out. Raises `Conflict` naming everything that keeps the team from running,
+    as `UnfilledRoles` where agents are missing.
     """
     if unfilled := unfilled_roles(spec):
-        raise Conflict(f"no agent has the role {', '.join(unfilled)}, which the flow names")
+        raise UnfilledRoles(unfilled)
     speaking = set(flow_roles(spec))
-    default, off = default_model_of(tenant), disabled_tools(tenant.id)
+    default, off = default_model_of(tenant), disabled_tools(tenant.id) if off is None else off
     resolved, missing = [], []
     for agent in (agent for agent in spec.agents if agent.agent_role in speaking):
         wanted = resolve_model(agent.LLM_model, default)
-        model, problem = _callable_model(agent, wanted, default)
+        model, problem = callable_model(agent, wanted, default)
         if problem:
             missing.append(f"{agent.agent_role}: {problem}")
         else:
@@ -137,8 +159,8 @@ def resolved_agents(spec: TeamSpec, tenant: Tenant) -> list[ResolvedAgent]:
     return resolved
 
 
-def _callable_model(agent: AgentSpec, wanted: ModelName, default: ModelName) -> tuple[ModelName, str]:
-    """The model the agent speaks with, and why it cannot be called ("" when it can)."""
+def callable_model(agent: AgentSpec, wanted: ModelName, default: ModelName) -> tuple[ModelName, str]:
+    """Return the model the agent speaks with, and why it cannot be called ("" when it can)."""
     why = unavailable(wanted[0])
     if not why:
         return wanted, ""

@@ -134,6 +134,7 @@ TENANCY_ALLOW_OUTER_ATOMIC = False  # tests alone wrap everything in one transac
 # --- Teams, agents, models --------------------------------------------------------------------------------------------
 TEAM_SPEC_CHECKS = ["agents.checks.check_providers", "agents.checks.check_tools"]
 TEAM_BUILDER = "agents.building.fill"
+TEAM_BUILDER_DEADLINE_SECONDS = env.float("TEAM_BUILDER_DEADLINE_SECONDS", default=10.0)  # to ask a model for agents
 CONFIG_MAX_BYTES = 1_000_000
 DATA_UPLOAD_MAX_MEMORY_SIZE = env.int("BODY_MAX_BYTES", default=2_000_000)
 

@@ -4,6 +4,7 @@ A history row is a tenant row like any other: scoped manager, row level security
 made the change (`actor`: "user:alice", "key:PREFIX", "system:..."), which django's user id alone cannot for API keys.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -51,16 +52,19 @@ class VersionHistoryBase(TenantHistoryBase):
     """A team's history is its versions: rows with `makes_version` carry the number in the copied `version` column."""
 
     makes_version = models.BooleanField(default=False)
-    additions = models.JSONField(default=list, help_text="what the Team Builder added: role, agent_id, by whom, why")
+    additions = models.JSONField(
+        default=list, help_text="what the Team Builder did: kind, role, agent_id, by whom, why"
+    )
 
     class Meta:
         abstract = True
 
 
-def tenant_history(base: type[models.Model] = TenantHistoryBase) -> HistoricalRecords:
-    """Return the history field for a tenant model."""
+def tenant_history(base: type[models.Model] = TenantHistoryBase, *, without: Sequence[str] = ()) -> HistoricalRecords:
+    """Return the history field for a tenant model; the fields `without` are not kept in it."""
     return HistoricalRecords(
         bases=(base,),
+        excluded_fields=list(without),
         historical_queryset=TenantHistoricalQuerySet,
         history_change_reason_field=models.TextField(null=True),
         history_id_field=models.BigAutoField(),

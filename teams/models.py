@@ -97,8 +97,15 @@ class Team(TenantModel):
     deleted_at = models.DateTimeField(null=True, blank=True, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     updated_at = models.DateTimeField(default=timezone.now, editable=False)
+    pending_proposal = models.JSONField(
+        null=True,
+        blank=True,
+        editable=False,
+        help_text="what the Team Builder would add, waiting for a person's approval",
+    )
 
-    history = tenant_history(VersionHistoryBase)
+    # The proposal is no part of a version: what became of it is in the version's additions and in the audit trail.
+    history = tenant_history(VersionHistoryBase, without=["pending_proposal"])
     _change: ChangeNote
 
     class Meta(TenantModel.Meta):

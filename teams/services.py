@@ -4,9 +4,6 @@ A version is a history row with `makes_version`; its number rises by one under t
 renaming leave a history row, but no version.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -15,43 +12,46 @@ from django.utils import timezone
 
 from teams import audit
 from teams.access import Actor
-from teams.building import Prepared, prepare
-from teams.errors import Conflict, Invalid, Located, NotFound, PreconditionFailed, StoredConfigBroken
-from teams.history import ChangeNote
+from teams.building import Asking, Past, Prepared, prepare
+from teams.errors import Conflict, Invalid, Located, NotFound, StoredConfigBroken
 from teams.models import Team
 from teams.spec import TeamSpec
+from teams.storing import MAX_REASON, Saved, checked_texts, expect, locked, not_found, still_at, store, store_version
 from teams.tenancy import tenant
 
-MAX_NAME = 200
-MAX_REASON = 2000
-
-
-@dataclass(frozen=True)
-class Saved:
-    """A stored change: the team as it is now, and what the caller should know about it."""
-
-    team: Team
-    additions: list[dict[str, Any]] = field(default_factory=list)
-    warnings: list[Located] = field(default_factory=list)
+__all__ = ["MAX_REASON", "Saved"]  # where callers of these services look for them
 
 
 def team_validate(*, actor: Actor, config: object) -> Prepared:
-    """Check a config as `team_create` would, storing nothing."""
+    """Check a config as `team_create` would, storing nothing and asking no model."""
     actor.require("teams:read")
-    return prepare(actor, config)
+    return prepare(actor, config, asking=Asking.WHEN_SAVED)
+
+
+def team_prepare(*, actor: Actor, config: object, team_id: UUID | None = None) -> Prepared:
+    """Do all of a save that may take long (a model may be asked) and needs no lock; store it with `prepared=`.
+
+    For callers who save inside a scope; others leave it to `team_create` and `team_update`, which begin with it.
+    Raises `NotFound` before `Invalid`.
+    """
+    actor.require("teams:write")
+    if team_id is None:
+        return prepare(actor, config)
+    return prepare(actor, config, team_past(team_get(actor=actor, team_id=team_id)))
 
 
 def team_create(
-    *, actor: Actor, config: object, name: str = "", reason: str = "", team_id: UUID | None = None
-) -> Saved:
+    *, actor: Actor, config: object, name: str = "", reason: str = "", team_id: UUID | None = None,
+    prepared: Prepared | None = None,
+) -> Saved:  # fmt: skip
     """Store a new team as version 1. Raises `Invalid`, `Forbidden`, or `Conflict` when the id is taken."""
     actor.require("teams:write")
-    _checked_texts(name, reason)
-    prepared = prepare(actor, config)
+    checked_texts(name, reason)
+    prepared = prepared or prepare(actor, config)
     team = Team(id=team_id or uuid4(), name=name.strip() or _name_from(prepared.spec))
     try:
         with tenant(actor.tenant_id):
-            _store_version(team, actor, prepared, reason, "team.create", before=None)
+            store_version(team, actor, prepared, reason, "team.create", before=None)
     except IntegrityError as error:
         # The id may be another tenant's, which row level security does not let us see. One answer for both.
         raise Conflict(f"Team ID {team.id} is taken; leave it out to get a new one") from error
@@ -60,21 +60,22 @@ def team_create(
 
 def team_update(
     *, actor: Actor, team_id: UUID, config: object, reason: str = "", expected_version: int | None = None,
-    name: str | None = None,
+    name: str | None = None, prepared: Prepared | None = None,
 ) -> Saved:  # fmt: skip
     """Store a new version of a team.
 
-    Raises `NotFound` before `Invalid`, and `PreconditionFailed` when `expected_version` is no longer the team's.
+    Raises `NotFound` before `Invalid`, `PreconditionFailed` when `expected_version` is no longer the team's, and
+    `Conflict` when it moved while a model was asked.
     """
     actor.require("teams:write")
-    _checked_texts(name or "", reason)
-    previous = team_get(actor=actor, team_id=team_id)
-    prepared = prepare(actor, config, _spec_or_none(previous))
-    with _locked(actor, team_id) as team:
-        _expect(team, expected_version)
+    checked_texts(name or "", reason)
+    prepared = prepared or team_prepare(actor=actor, config=config, team_id=team_id)
+    with locked(actor, team_id) as team:
+        expect(team, expected_version)
+        still_at(team, prepared)
         if name is not None and name.strip():
             team.name = name.strip()
-        _store_version(team, actor, prepared, reason, "team.update", before={"version": team.version})
+        store_version(team, actor, prepared, reason, "team.update", before={"version": team.version})
     return Saved(team, prepared.additions, prepared.warnings)
 
 
@@ -100,13 +101,13 @@ def team_rename(
 ) -> Team:
     """Give a team another name; no new version. Raises `NotFound`, `Invalid` or `PreconditionFailed`."""
     actor.require("teams:write")
-    _checked_texts(name, reason)
+    checked_texts(name, reason)
     if not name.strip():
         raise Invalid("A team needs a name.", errors=[Located(loc="name", msg="must not be empty")])
-    with _locked(actor, team_id) as team:
-        _expect(team, expected_version)
+    with locked(actor, team_id) as team:
+        expect(team, expected_version)
         before, team.name = team.name, name.strip()
-        _store(team, actor, reason)
+        store(team, actor, reason)
         audit.record(actor, "team.rename", team, before={"name": before}, after={"name": team.name}, reason=reason)
     return team
 
@@ -117,25 +118,25 @@ def team_rollback(
     """Store an old version's config as a new version. Raises `NotFound` for the team or the version, and
     `PreconditionFailed` when `expected_version` is no longer the team's."""
     actor.require("teams:write")
-    _checked_texts("", reason)
+    checked_texts("", reason)
     old = team_version(actor=actor, team_id=team_id, version=target_version)
     # Checked again: a provider or a tool may be gone since, and a version that cannot run should say so now.
     # Old versions name the slug the tenant had then.
-    prepared = prepare(actor, {**old.config, "tenant_id": actor.tenant_slug})
+    prepared = prepare(actor, {**old.config, "tenant_id": actor.tenant_slug}, asking=Asking.NEVER)
     reason = reason or f"rolled back to version {target_version}"
-    with _locked(actor, team_id) as team:
-        _expect(team, expected_version)
-        _store_version(team, actor, prepared, reason, "team.rollback", before={"version": team.version})
+    with locked(actor, team_id) as team:
+        expect(team, expected_version)
+        store_version(team, actor, prepared, reason, "team.rollback", before={"version": team.version})
     return Saved(team, prepared.additions, prepared.warnings)
 
 
 def team_delete(*, actor: Actor, team_id: UUID, reason: str = "") -> Team:
     """Delete softly: nothing is removed, runs in hand go on, new ones answer 404. Raises `NotFound`."""
     actor.require("teams:write")
-    _checked_texts("", reason)
-    with _locked(actor, team_id, missing="not found or already deleted") as team:
+    checked_texts("", reason)
+    with locked(actor, team_id, missing="not found or already deleted") as team:
         team.is_deleted, team.deleted_at = True, timezone.now()
-        _store(team, actor, reason)
+        store(team, actor, reason)
         audit.record(actor, "team.delete", team, before={"version": team.version}, reason=reason)
     return team
 
@@ -143,7 +144,7 @@ def team_delete(*, actor: Actor, team_id: UUID, reason: str = "") -> Team:
 def team_restore(*, actor: Actor, team_id: UUID, reason: str = "") -> Team:
     """Bring a deleted team back as it was. Raises `NotFound`, or `Conflict` when it is not deleted."""
     actor.require("teams:write")
-    _checked_texts("", reason)
+    checked_texts("", reason)
     with tenant(actor.tenant_id):
         team = Team.objects.select_for_update().filter(id=team_id).first()
         if team is None:
@@ -151,7 +152,7 @@ def team_restore(*, actor: Actor, team_id: UUID, reason: str = "") -> Team:
         if not team.is_deleted:
             raise Conflict(f"Team ID {team_id} is not deleted")
         team.is_deleted, team.deleted_at = False, None
-        _store(team, actor, reason)
+        store(team, actor, reason)
         audit.record(actor, "team.restore", team, after={"version": team.version}, reason=reason)
     return team
 
@@ -164,7 +165,7 @@ def team_get(*, actor: Actor, team_id: UUID) -> Team:
     with tenant(actor.tenant_id):
         team = Team.objects.filter(id=team_id, is_deleted=False).first()
     if team is None:
-        raise _not_found(team_id)
+        raise not_found(team_id)
     return team
 
 
@@ -184,6 +185,25 @@ def team_versions(team_id: UUID) -> models.QuerySet[Any]:
     return rows
 
 
+def team_past(team: Team) -> Past:
+    """Return what the Team Builder has to know of a team before it looks at its next version."""
+    with tenant(team.tenant_id):
+        rows = list(team_versions(team.id).exclude(additions=[]).values_list("additions", flat=True))
+    added = {
+        addition["agent_id"]: addition["source"]
+        for additions in rows
+        for addition in additions
+        if addition.get("kind") in _AGAINST_THE_SLOTS
+    }
+    proposed = (team.pending_proposal or {}).get("additions", [])
+    waiting = [addition for addition in proposed if addition["kind"] == "flow"]
+    return Past(_spec_or_none(team), added, waiting, team.version)
+
+
+_AGAINST_THE_SLOTS = {"flow", "recommended"}
+"""Kinds of additions that count against `allow_TBA_how_many_more`; the default team does not."""
+
+
 def stored_spec(config: object) -> TeamSpec:
     """Read a stored config; raise `StoredConfigBroken` when it no longer parses."""
     try:
@@ -193,43 +213,6 @@ def stored_spec(config: object) -> TeamSpec:
 
 
 # --- inside -----------------------------------------------------------------------------------------------------------
-
-
-@contextmanager
-def _locked(actor: Actor, team_id: UUID, missing: str = "not found or is deleted") -> Iterator[Team]:
-    with tenant(actor.tenant_id):
-        team = Team.objects.select_for_update().filter(id=team_id, is_deleted=False).first()
-        if team is None:
-            raise _not_found(team_id, missing)
-        yield team
-
-
-def _not_found(team_id: UUID, missing: str = "not found or is deleted") -> NotFound:
-    return NotFound(f"Team ID {team_id} {missing}")
-
-
-def _expect(team: Team, version: int | None) -> None:
-    if version is not None and team.version != version:
-        raise PreconditionFailed(
-            f"the team is at version {team.version}, not {version}: somebody changed it meanwhile; "
-            f"compare the two, then repeat your change on version {team.version}"
-        )
-
-
-def _store_version(
-    team: Team, actor: Actor, prepared: Prepared, reason: str, action: str, before: dict[str, Any] | None
-) -> None:
-    team.version += 1
-    team.config, team.config_hash = prepared.config, prepared.config_hash
-    _store(team, actor, reason, makes_version=True, additions=prepared.additions)
-    after = {"version": team.version, "config_hash": team.config_hash, "additions": prepared.additions}
-    audit.record(actor, action, team, before=before, after=after, reason=reason)
-
-
-def _store(team: Team, actor: Actor, reason: str, **version: Any) -> None:
-    team.updated_at = timezone.now()
-    team._change = ChangeNote(actor.label, reason, actor.user_id, **version)
-    team.save(force_insert=team._state.adding)
 
 
 def _spec_or_none(team: Team) -> TeamSpec | None:
@@ -243,20 +226,3 @@ def _spec_or_none(team: Team) -> TeamSpec | None:
 def _name_from(spec: TeamSpec) -> str:
     words = " ".join(spec.agent_team_main_goal.split())
     return words if len(words) <= 60 else words[:59].rsplit(" ", 1)[0] + "…"
-
-
-def _checked_texts(name: str, reason: str) -> None:
-    errors = [
-        Located(loc=loc, msg=msg)
-        for loc, text, most in (("name", name, MAX_NAME), ("reason", reason, MAX_REASON))
-        for msg in _text_problems(text, most)
-    ]
-    if errors:
-        raise Invalid("The request is not valid.", errors=errors)
-
-
-def _text_problems(text: str, most: int) -> Iterator[str]:
-    if len(text) > most:
-        yield f"has {len(text)} characters, at most {most} are allowed"
-    if "\0" in text:
-        yield "must not contain NUL characters"

@@ -5,7 +5,6 @@ from typing import Any
 from agents.building import fill
 from agents.models import RoleTemplate, TenantTool
 from teams.services import team_create
-from teams.spec import TeamSpec
 from teams.tenancy import tenant
 from tests.factories import Person, config
 
@@ -45,17 +44,15 @@ def test_an_own_template_fills_a_role_of_the_flow(alice: Person) -> None:
 def test_another_tenants_template_is_not_used(alice: Person, charlie: Person) -> None:
     with tenant(charlie.tenant.id):
         RoleTemplate.objects.create(role="Lawyer", prompt="Name the law.")
-    spec = TeamSpec.load(
-        config(
-            "Writer",
-            agent_team_flow="Writer->Lawyer",
-            allow_TBA_to_recommend_agents=True,
-            allow_TBA_how_many_more=1,
-        )
+    written = config(
+        "Writer",
+        agent_team_flow="Writer->Lawyer",
+        allow_TBA_to_recommend_agents=True,
+        allow_TBA_how_many_more=1,
     )
 
-    assert [error["loc"] for error in fill(spec, alice.tenant.id, None).errors] == ["agent_team_flow"]
-    assert fill(spec, charlie.tenant.id, None).errors == ()
+    assert [error["loc"] for error in fill(written, alice.tenant.id).errors] == ["agent_team_flow"]
+    assert fill(written, charlie.tenant.id).errors == ()
 
 
 def test_a_tool_switched_off_is_left_out_with_a_warning(alice: Person) -> None:

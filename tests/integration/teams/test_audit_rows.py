@@ -10,6 +10,7 @@ from django.db import DatabaseError
 from django.db.models import Model
 
 from teams import audit, services
+from teams.errors import PreconditionFailed
 from teams.keyring import key_create, key_revoke, key_rotate
 from teams.models import ApiKey, AuditEntry, Team
 from teams.tenancy import NoTenantScope, tenant
@@ -82,7 +83,7 @@ def test_a_key_is_not_made_without_its_entry(alice):
 
 def test_a_refused_change_leaves_no_entry(alice):
     team = factories.team(alice)
-    with pytest.raises(services.PreconditionFailed):
+    with pytest.raises(PreconditionFailed):
         services.team_update(actor=alice.actor, team_id=team.id, config=factories.config(), expected_version=9)
     with tenant(alice.tenant.id):
         assert list(AuditEntry.objects.values_list("action", flat=True)) == ["team.create"]

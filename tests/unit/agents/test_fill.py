@@ -2,8 +2,9 @@ from dataclasses import replace
 
 import pytest
 
-from agents.builder import fill_roles, with_defaults
+from agents.builder import Outcome, finish, needs_of, plan_team
 from agents.templates import DEFAULT_TEMPLATES
+from teams.building import Asking
 from teams.spec import TeamSpec, dump
 
 BUILDER = {"allow_TBA_to_recommend_agents": True, "allow_TBA_how_many_more": 5}
@@ -15,7 +16,13 @@ def spec(flow=None, roles=(), **fields):
 
 
 def fill(team, templates=DEFAULT_TEMPLATES, **options):
-    return fill_roles(team, templates, **options)
+    plan = plan_team(team, templates)
+    propose = team.should_TBA_ask_caller_approval
+    return finish(plan, needs_of(plan, None, Asking.NEVER), Outcome(), templates, propose=propose, **options)
+
+
+def with_defaults(team, templates):
+    return plan_team(team, templates).spec
 
 
 @pytest.mark.parametrize("allowed", [True, False])
@@ -50,11 +57,13 @@ def test_a_role_only_the_flow_names_is_filled_and_recorded():
     assert result.spec.roles == ["A", "Critic"]
     assert result.additions == (
         {
+            "kind": "flow",
             "role": "Critic",
             "agent_id": str(result.spec.agents[1].agent_id),
             "added_by": "team-builder",
             "reason": "the flow names this role and no agent had it",
             "source": "template:Critic",
+            "place": 2,
         },
     )
     assert TeamSpec.load(dump(result.spec)) == result.spec
@@ -96,11 +105,6 @@ def test_an_agent_the_caller_wrote_gets_no_such_warning():
             "agent_team_flow",
             ['"Refiner"', "allow_TBA_how_many_more to 2"],
         ),
-        (
-            spec("A->Critic", ["A"], should_TBA_ask_caller_approval=True, **BUILDER),
-            "should_TBA_ask_caller_approval",
-            ["Critic", "set this to false"],
-        ),
         (spec("0->Critic", [str(n) for n in range(50)], **BUILDER), "agent_team_flow", ["at most 50 agents"]),
     ],
     ids=lambda value: value if isinstance(value, str) else None,
@@ -115,6 +119,21 @@ def test_a_role_that_cannot_be_filled_is_an_error_and_nothing_is_added(team, loc
 def test_every_role_that_cannot_be_filled_is_named():
     errors = fill(spec("X->A->Y->X", ["A"])).errors
     assert [error["msg"].split(",")[0] for error in errors] == ['names "X"', 'names "Y"']
+
+
+def test_what_waits_for_approval_is_handed_out_apart():
+    result = fill(spec("A->Critic", ["A"], should_TBA_ask_caller_approval=True, **BUILDER))
+    assert (result.spec.roles, result.additions, result.errors) == (["A"], (), ())
+    assert [(one["role"], one["place"], one["agent"]["agent_role"]) for one in result.proposed] == [
+        ("Critic", 2, "Critic")
+    ]
+    assert "waits for approval: Critic" in result.warnings[0]["msg"]
+
+
+def test_a_role_nobody_can_write_stays_open_when_approval_is_asked():
+    result = fill(spec("A->Planner", ["A"], should_TBA_ask_caller_approval=True, **BUILDER))
+    assert (result.errors, result.proposed) == ((), ())
+    assert [warning["loc"] for warning in result.warnings] == ["agent_team_flow"]
 
 
 def test_approval_is_not_asked_when_there_is_nothing_to_approve():

@@ -1,0 +1,43 @@
+"""A stored team made ready to run: parsed, held against what can be called now, and kept for the next run."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from agents.build_cache import CACHE, read_only
+from agents.registry import ResolvedAgent, default_model_of, disabled_tools, resolved_agents, revision
+from teams.models import Tenant
+from teams.services import stored_spec
+from teams.spec import SPEC_VERSION, flow_roles
+
+
+@dataclass(frozen=True)
+class ReadyTeam:
+    """All that a run takes from its team. Shared between runs, so nothing in it can be changed."""
+
+    goal: str
+    roles: tuple[str, ...]
+    max_turns: int
+    agents: tuple[ResolvedAgent, ...]
+
+
+def ready_team(config: Mapping[str, Any], config_hash: str, tenant: Tenant) -> ReadyTeam:
+    """Return the team of a stored config, from the cache when this tenant ran the same one before.
+
+    A version was validated when it was stored and its hash says that it is the same, so a repeated run neither parses
+    nor checks it again; other providers, credentials, tools or another default model make it anew. Raises `Conflict`
+    naming what keeps it from running, and `StoredConfigBroken`.
+    """
+    off = disabled_tools(tenant.id)
+
+    def make() -> ReadyTeam:
+        spec = stored_spec(config)
+        agents = [_unchangeable(agent) for agent in resolved_agents(spec, tenant, off)]
+        return ReadyTeam(spec.agent_team_main_goal, tuple(flow_roles(spec)), spec.max_turns, tuple(agents))
+
+    key = ("run", tenant.id, config_hash, SPEC_VERSION, revision(), default_model_of(tenant), off)
+    return CACHE.get(key, make)
+
+
+def _unchangeable(agent: ResolvedAgent) -> ResolvedAgent:
+    return replace(agent, parameters=read_only(agent.parameters))
