@@ -202,6 +202,7 @@ def _started(view: ApiView, team_id: UUID, body: shapes.RunTeam) -> Response:
         input=body.input,
         version=body.version,
         idempotency_key=view.request.headers.get("Idempotency-Key"),
+        stream_tokens=body.stream,
     )
     headers = {"Location": _address(started.execution.id)}
     if started.replayed:

@@ -41,6 +41,11 @@ class RunTeam(Body):
 
     input: Input = None
     version: Version | None = Field(None, description="Left out: the team's current version.")
+    stream: bool = Field(
+        False,
+        description="Send model tokens to `events` from the first call on; else from the first call made while somebody"
+        " reads `events`.",
+    )
     budget: NotYet = None
     webhook: NotYet = None
 

@@ -112,7 +112,7 @@ class Journal:
         if recorded is None:
             raise Fenced
         hold.cancelled = hold.cancelled or recorded.cancel_requested
-        stream.publish_news(hold.tenant_id, hold.execution_id, recorded.event_seq)
+        hold.watched = stream.publish_news(hold.tenant_id, hold.execution_id, recorded.event_seq)
 
 
 def while_held(hold: Hold, write: Callable[[], T]) -> T:

@@ -45,6 +45,7 @@ class _Run:
 
     def carry(self) -> None:
         """Run the team and write the outcome; a run that is no longer ours is left alone."""
+        self.hold.watched = stream.publish_news(self.hold.tenant_id, self.hold.execution_id)  # it is running now
         try:
             outcome = self._outcome()
             event = while_held(self.hold, lambda: self._finish(outcome))
@@ -105,9 +106,12 @@ class _Run:
 
     def _ask(self, place: StepPlace, call: NodeCall, request: dict[str, Any]) -> Outcome:
         chat = ChatRequest(**request, timeout_s=self._seconds_for_a_call())
-        tokens = stream.TokenStream(self.hold.tenant_id, self.hold.execution_id, place.key)
-        with tokens:
-            answer = chat_model(chat.provider).chat(chat, tokens.write)
+        # Reading an answer word by word costs six times the CPU of reading it whole, so it is done for watchers only.
+        if self.hold.watched or self.claimed.spec.get("stream"):
+            with stream.TokenStream(self.hold.tenant_id, self.hold.execution_id, place.key) as tokens:
+                answer = chat_model(chat.provider).chat(chat, tokens.write)
+        else:
+            answer = chat_model(chat.provider).chat(chat)
         price = cost(chat.provider, chat.model, answer.tokens_in, answer.tokens_out)
         text = storable(answer.text)
         return Outcome(

@@ -34,6 +34,7 @@ from teams.tenancy import tenant
 MAX_INPUT_BYTES = 1_000_000
 MAX_KEY = 200
 _IDEMPOTENCY = "execution_idempotency"
+_BY_PEOPLE = {Source.ADMIN, Source.COMMAND, Source.CHAT}
 
 
 @dataclass(frozen=True)
@@ -52,8 +53,12 @@ def execution_start(
     version: int | None = None,
     idempotency_key: str | None = None,
     source: str = Source.API,
+    stream_tokens: bool = False,
 ) -> Started:
     """Accept a run of a team's current version, or of an older one.
+
+    Its model calls are streamed to watchers from the first word on with `stream_tokens`, or when a person started it;
+    else from the first call made while somebody watches.
 
     Raises `NotFound` (team or version), `Invalid` (input, key), `StoredConfigBroken`, and `Conflict` when the team
     cannot run now or the key was used for another request.
@@ -68,7 +73,7 @@ def execution_start(
     execution = Execution(
         team_id=team.id,
         version=pinned.version,
-        resolved_spec=_resolved(actor, team, pinned),
+        resolved_spec={**_resolved(actor, team, pinned), "stream": stream_tokens or source in _BY_PEOPLE},
         input=input,
         idempotency_key=idempotency_key or None,
         idempotency_hash=body_hash if idempotency_key else "",

@@ -61,17 +61,18 @@ class Publisher:
         self._quiet_until: float | None = None  # time.monotonic(); None: Redis answers
         self._pause = PAUSE_SECONDS
 
-    def send(self, to: str, message: dict[str, Any]) -> None:
-        """Publish a message, or drop it while Redis is away."""
+    def send(self, to: str, message: dict[str, Any]) -> int:
+        """Publish a message, or drop it while Redis is away; returns how many web processes took it."""
         if self._quiet_until is not None and not self._may_try():
-            return
+            return 0
         try:
-            self._client.publish(to, orjson.dumps(message))
+            receivers: int = self._client.publish(to, orjson.dumps(message))
         except redis.RedisError as error:
             self._failed(error)
-        else:
-            if self._quiet_until is not None:
-                self._recovered()
+            return 0
+        if self._quiet_until is not None:
+            self._recovered()
+        return receivers
 
     def _may_try(self) -> bool:
         with self._lock:
@@ -105,10 +106,13 @@ def publisher() -> Publisher:
     return _publisher(settings.REDIS_URL, settings.REDIS_PREFIX)
 
 
-def publish_news(tenant_id: UUID, execution_id: UUID, event_seq: int) -> None:
-    """Tell watchers that the run's rows have an event of this number. Call after the commit."""
+def publish_news(tenant_id: UUID, execution_id: UUID, event_seq: int = 0) -> bool:
+    """Tell watchers that the run's rows have an event of this number (0: some event). Call after the commit.
+
+    Returns whether anybody watches this run.
+    """
     sender = publisher()
-    sender.send(channel(sender.prefix, tenant_id, execution_id), {"t": "news", "seq": event_seq})
+    return sender.send(channel(sender.prefix, tenant_id, execution_id), {"t": "news", "seq": event_seq}) > 0
 
 
 class TokenStream:

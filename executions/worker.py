@@ -26,6 +26,7 @@ class Hold:
     until: float
     cancelled: bool = False
     lost: bool = False
+    watched: bool = False  # somebody followed this run when it last had news
 
 
 @dataclass

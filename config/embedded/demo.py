@@ -81,7 +81,8 @@ class Tour:
         with self.step("Run it, and watch it talk"):
             self.tell(f"goal: {GOAL}")
             key = {"Idempotency-Key": str(uuid.uuid4())}
-            run = self.call("POST", "/api/v1/executions", {"team_id": self.team_id}, headers=key, expect=202)
+            body = {"team_id": self.team_id, "stream": True}
+            run = self.call("POST", "/api/v1/executions", body, headers=key, expect=202)
             path = f"/api/v1/executions/{run['id']}"
             self.tell(f"GET {path}/events", "dim")
             Conversation(self._out).show(self._client, f"{path}/events")
