@@ -93,3 +93,13 @@ class RequestsForbidden(LLMError):
     """This installation may not call that host (setting ALLOW_MODEL_REQUESTS)."""
 
     code = "requests_forbidden"
+
+
+def nothing_said(finish_reason: str) -> BadAnswer:
+    """The error for an answer without text and without tool calls."""
+    if finish_reason == "content_filter":
+        return BadAnswer("The provider's filter withheld the answer.", code="content_filter", retryable=False)
+    if finish_reason == "length":
+        text = "The model used up max_tokens before it said anything."
+        return BadAnswer(text, code="empty_answer", retryable=False)
+    return BadAnswer("The model's answer is empty.", code="empty_answer")

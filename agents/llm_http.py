@@ -23,6 +23,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from agents.llm_errors import (
     AnswerTooLarge,
+    BadCredentials,
     BadRequest,
     CutStream,
     LLMError,
@@ -30,7 +31,7 @@ from agents.llm_errors import (
     ProviderUnavailable,
     RequestsForbidden,
 )
-from agents.providers import is_loopback
+from agents.provider_entries import Provider, is_loopback
 
 MAX_ANSWER_BYTES = 10_000_000
 READ_BYTES = 65_536
@@ -146,6 +147,14 @@ def check_allowed(url: str) -> None:
         allowed = "local"
     if allowed != "all" and not is_loopback(url):
         raise RequestsForbidden
+
+
+def sendable_key(provider: Provider) -> str:
+    """The provider's key, or BadCredentials for one that would break a header: the error of that would quote it."""
+    key = provider.api_key
+    if not (key.isascii() and (not key or key.isprintable())):
+        raise BadCredentials(f"The API key of provider {provider.name} has characters no key has.")
+    return key
 
 
 def post(url: str, body: bytes, headers: dict[str, str], limits: Limits) -> urllib3.BaseHTTPResponse:

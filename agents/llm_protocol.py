@@ -4,6 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from agents.llm_errors import BadRequest
+from agents.provider_entries import Provider
+
 OnToken = Callable[[str], None]
 
 
@@ -39,3 +42,15 @@ class ChatModel(Protocol):
     """Answers a request, or raises an `LLMError`; with `on_token` it hands out the text as it comes."""
 
     def chat(self, request: ChatRequest, on_token: OnToken | None = None) -> ChatAnswer: ...
+
+
+# What a client itself decides; a team's parameters cannot.
+OWN_FIELDS = frozenset({"model", "messages", "stream", "stream_options", "n"})
+
+
+def check_parameters(provider: Provider, request: ChatRequest) -> None:
+    """Raise BadRequest for parameters that are no model parameters, or that this provider does not take."""
+    if taken := OWN_FIELDS & request.parameters.keys():
+        raise BadRequest(f"Not a model parameter: {', '.join(sorted(taken))}.")
+    if refused := provider.refused({name: value for name, value in request.parameters.items() if value is not None}):
+        raise BadRequest(f"Provider {provider.name} does not take {', '.join(refused)}.")

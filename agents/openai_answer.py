@@ -5,7 +5,7 @@ from typing import Any
 
 import orjson
 
-from agents.llm_errors import BadAnswer
+from agents.llm_errors import BadAnswer, nothing_said
 from agents.llm_protocol import ChatAnswer
 
 
@@ -91,7 +91,7 @@ class AnswerParts:
         """The finished answer; BadAnswer when it says nothing."""
         text, calls = self.text, self._tool_calls()
         if not text.strip() and not calls:
-            raise self._nothing_said()
+            raise nothing_said(self.finish_reason)
         return ChatAnswer(
             text=text,
             finish_reason=self.finish_reason or "stop",
@@ -101,14 +101,6 @@ class AnswerParts:
             tool_calls=calls,
             raw_ms=raw_ms,
         )
-
-    def _nothing_said(self) -> BadAnswer:
-        if self.finish_reason == "content_filter":
-            return BadAnswer("The provider's filter withheld the answer.", code="content_filter", retryable=False)
-        if self.finish_reason == "length":
-            text = "The model used up max_tokens before it said anything."
-            return BadAnswer(text, code="empty_answer", retryable=False)
-        return BadAnswer("The model's answer is empty.", code="empty_answer")
 
     def _add_calls(self, calls: Any) -> None:
         """Streamed tool calls come in pieces that belong together by `index`; whole ones have none."""

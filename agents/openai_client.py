@@ -11,9 +11,9 @@ from typing import Any
 import orjson
 import urllib3
 
-from agents.llm_errors import BadCredentials, BadRequest, CutStream, LLMError, ProviderTimeout
-from agents.llm_http import Limits, chunks, leave, post
-from agents.llm_protocol import ChatAnswer, ChatRequest, OnToken
+from agents.llm_errors import BadRequest, CutStream, LLMError, ProviderTimeout
+from agents.llm_http import Limits, chunks, leave, post, sendable_key
+from agents.llm_protocol import ChatAnswer, ChatRequest, OnToken, check_parameters
 from agents.openai_answer import AnswerParts, decoded, sse_data
 from agents.openai_errors import error_for, error_in
 from agents.providers import Provider
@@ -23,8 +23,6 @@ ERROR_BODY_BYTES = 65_536
 # the connection be kept. Neither is worth a long wait.
 USAGE_WAIT_S = 2.0
 END_WAIT_S = 0.05
-# What the client itself decides; a team's parameters cannot.
-OWN_FIELDS = frozenset({"model", "messages", "stream", "stream_options", "n"})
 # Quirks are learned for each model name, and names come from tenants: forget all beyond so many.
 MAX_LEARNED = 1000
 
@@ -113,18 +111,12 @@ class OpenAICompatible:
             "Accept-Encoding": "identity",
             "User-Agent": "agent-team-builder",
         }
-        key = self._provider.api_key
-        if key:
-            # http.client would quote a malformed header, and so the key, in its error.
-            if not (key.isascii() and key.isprintable()):
-                raise BadCredentials(f"The API key of provider {self._provider.name} has characters no key has.")
+        if key := sendable_key(self._provider):
             headers["Authorization"] = f"Bearer {key}"
         return headers
 
     def _body(self, request: ChatRequest, *, stream: bool) -> bytes:
-        taken = OWN_FIELDS & request.parameters.keys()
-        if taken:
-            raise BadRequest(f"Not a model parameter: {', '.join(sorted(taken))}.")
+        check_parameters(self._provider, request)
         body: dict[str, Any] = {
             **self._provider.extra_body,
             **self._provider.facts(request.model).extra_body,

@@ -21,7 +21,7 @@ from agents.llm_errors import (
 
 MAX_RETRY_AFTER_S = 3600.0
 
-# How OpenAI, vLLM, llama.cpp and gateways in front of others word it.
+# How OpenAI, vLLM, llama.cpp, Anthropic and gateways in front of others word it.
 CONTEXT_WORDS = (
     "context_length_exceeded",
     "exceed_context_size",
@@ -31,13 +31,14 @@ CONTEXT_WORDS = (
     "context window",
     "prompt is too long",
     "input is too long",
+    "exceed context limit",
 )
 
 
 def error_for(status: int, headers: Mapping[str, str], body: bytes, api_key: str) -> LLMError:
     """The typed error for an answer with this status."""
     said, words = _said(body)
-    said = _shown(said, api_key)
+    said = shown(said, api_key)
     pause = retry_after(headers.get("Retry-After"))
     about = f"HTTP {status}: {said}" if said else f"HTTP {status}"
     if status in (401, 403):
@@ -96,7 +97,8 @@ def _said(body: bytes) -> tuple[str, str]:
     return str(value), text.lower()
 
 
-def _shown(text: str, api_key: str) -> str:
+def shown(text: str, api_key: str) -> str:
+    """A provider's words as we store and show them: without the key, cut, printable."""
     if api_key:
         text = text.replace(api_key, "***")
     return "".join(char if char.isprintable() else " " for char in text[:MESSAGE_CHARS]).strip()

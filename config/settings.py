@@ -142,14 +142,30 @@ OPENAI_BASE_URL = env.str("OPENAI_BASE_URL", default="https://api.openai.com/v1"
 OPENAI_API_KEY = env.str("OPENAI_API_KEY", default="")
 DEFAULT_MODEL = env.str("DEFAULT_MODEL", default="openai:gpt-4o-mini")
 ALLOW_MODEL_REQUESTS = env.str("ALLOW_MODEL_REQUESTS", default="all")
-# What agents/providers.py reads. Prices are USD per million tokens (in, out); a model that is not listed has no price.
+
+
+def _provider(name: str, label: str, base_url: str, *, needs_key: bool = True, **more: Any) -> dict[str, Any]:
+    """Return one entry of LLM_PROVIDERS; NAME_BASE_URL and NAME_API_KEY of the environment are its address and key."""
+    variable = name.upper()
+    return {
+        "label": label,
+        "base_url": env.str(f"{variable}_BASE_URL", default=base_url),
+        "base_url_variable": f"{variable}_BASE_URL",
+        "api_key": env.str(f"{variable}_API_KEY", default=""),
+        "key_variable": f"{variable}_API_KEY" if needs_key else "",
+        **more,
+    }
+
+
+# What agents/providers.py reads; agents/provider_entries.py says what an entry is made of. Prices are USD per million
+# tokens (in, out); a model that is not listed has no price. An operator adds and overrides in LLM_PROVIDERS_FILE.
+LLM_PROVIDERS_FILE = env.str("LLM_PROVIDERS_FILE", default="")
 LLM_PROVIDERS: dict[str, dict[str, Any]] = {
-    "openai": {
-        "label": "OpenAI or any compatible endpoint",
-        "base_url": OPENAI_BASE_URL,
-        "api_key": OPENAI_API_KEY,
-        "key_variable": "OPENAI_API_KEY",
-        "models": {
+    "openai": _provider(
+        "openai",
+        "OpenAI or any compatible endpoint",
+        OPENAI_BASE_URL,
+        models={
             "gpt-4o": {"context_tokens": 128_000, "price": ("2.50", "10.00")},
             "gpt-4o-mini": {"context_tokens": 128_000, "price": ("0.15", "0.60")},
             "gpt-4.1": {"context_tokens": 1_047_576, "price": ("2.00", "8.00")},
@@ -157,7 +173,34 @@ LLM_PROVIDERS: dict[str, dict[str, Any]] = {
             "gpt-4.1-nano": {"context_tokens": 1_047_576, "price": ("0.10", "0.40")},
             "smollm2-135m-instruct": {"context_tokens": 8_192, "price": ("0", "0")},  # the embedded demo model
         },
-    },
+    ),
+    "anthropic": _provider(
+        "anthropic",
+        "Anthropic",
+        "https://api.anthropic.com",
+        langchain={
+            "class": "agents.anthropic_chat.AnthropicChat",
+            "package": "langchain_anthropic",
+            "extra": "anthropic",
+        },
+        parameters=["temperature", "top_p", "max_tokens", "stop", "tools", "tool_choice"],
+        extra_body={"max_tokens": 4096},  # Anthropic wants a limit with each request; every model takes this one
+        context_tokens=200_000,
+        models={
+            "claude-opus-4-5": {"price": ("5.00", "25.00")},
+            "claude-sonnet-4-5": {"price": ("3.00", "15.00")},
+            "claude-haiku-4-5": {"price": ("1.00", "5.00")},
+        },
+    ),
+    "featherless": _provider("featherless", "Featherless", "https://api.featherless.ai/v1"),
+    "openrouter": _provider("openrouter", "OpenRouter", "https://openrouter.ai/api/v1"),
+    "groq": _provider("groq", "Groq", "https://api.groq.com/openai/v1"),
+    "mistral": _provider("mistral", "Mistral", "https://api.mistral.ai/v1"),
+    "together": _provider("together", "Together", "https://api.together.xyz/v1"),
+    # Yours: no address is right for all, and their servers ask for a key only when told to. Ollama reads 4,096 tokens
+    # unless OLLAMA_CONTEXT_LENGTH says otherwise there, and cuts what is longer without a word.
+    "ollama": _provider("ollama", "Ollama", "", needs_key=False, context_tokens=4_096),
+    "vllm": _provider("vllm", "vLLM", "", needs_key=False),
 }
 
 # --- Executions -------------------------------------------------------------------------------------------------------
@@ -207,6 +250,10 @@ LOGGING = {
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
-    # One line for each permit received and one for each that ended would say nothing a run's own row does not.
-    "loggers": {"celery.worker.strategy": {"level": "WARNING"}, "celery.app.trace": {"level": "WARNING"}},
+    # A line for each permit received, each that ended and each call would say nothing a run's own row does not.
+    "loggers": {
+        "celery.worker.strategy": {"level": "WARNING"},
+        "celery.app.trace": {"level": "WARNING"},
+        "httpx2": {"level": "WARNING"},
+    },
 }

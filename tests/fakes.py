@@ -16,19 +16,15 @@ import time
 import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 
-from agents.llm import ChatAnswer, ChatRequest, OnToken
+from agents.llm import AnswerTooLarge, ChatAnswer, ChatRequest, OnToken, ProviderTimeout
+from agents.llm_errors import nothing_said
+from agents.llm_http import MAX_ANSWER_BYTES
+from tests.fake_rules import TOOL_CALL, Call, Rule, rule_in_name, words_of
 
 Reply = str | ChatAnswer | BaseException
-
-
-def words_of(text: str) -> list[str]:
-    """The text cut after each blank, so that joining the words gives it back."""
-    words = text.split(" ")
-    return [f"{word} " for word in words[:-1]] + words[-1:]
 
 
 class ScriptedModel:
@@ -47,8 +43,9 @@ class ScriptedModel:
         with self._lock:
             self.requests.append(request)
             call = len(self.requests)
-        if self._latency_s:
-            time.sleep(self._latency_s)
+        time.sleep(min(self._latency_s, request.timeout_s))
+        if self._latency_s > request.timeout_s:
+            raise ProviderTimeout
         reply = self._reply(request, call)
         if isinstance(reply, BaseException):
             raise reply
@@ -67,66 +64,16 @@ class ScriptedModel:
 
     @staticmethod
     def _answer(request: ChatRequest, text: str) -> ChatAnswer:
+        text = text.replace("\x00", "")
+        if not text.strip():
+            raise nothing_said("stop")
+        if len(text) > MAX_ANSWER_BYTES:
+            raise AnswerTooLarge
         asked = sum(len(str(message["content"]).split()) for message in request.messages)
         return ChatAnswer(text, "stop", asked, len(text.split()), request.model, [], 0)
 
 
 # --- The server -------------------------------------------------------------------------------------------------------
-
-# Besides every HTTP status.
-FAULTS = {"timeout", "drip", "cut", "hangup", "reset", "broken", "huge", "empty", "context", "no-usage"}
-FAULTS |= {"old-server", "new-limit"}
-
-
-@dataclass
-class Rule:
-    """How to answer a call: the first rule whose `match` occurs in the messages and `model` in the name applies."""
-
-    match: str = ""
-    model: str = ""
-    answer: str | None = None
-    fault: str = ""
-    latency_ms: float = 0.0
-    retry_after: str = ""
-    times: int | None = None  # applies to so many calls of each conversation position; None: always
-    used: Counter[str] = field(default_factory=Counter)
-
-    def applies(self, call: "Call") -> bool:
-        if self.match not in call.text or self.model not in call.model:
-            return False
-        if self.times is not None and self.used[call.position] >= self.times:
-            return False
-        self.used[call.position] += 1
-        return True
-
-
-@dataclass(frozen=True)
-class Call:
-    """One request to the server. `position` names the place in a conversation: same model and messages, same name."""
-
-    n: int
-    model: str
-    position: str
-    text: str
-    stream: bool
-    body: dict[str, Any]
-    headers: dict[str, str]
-
-
-def rule_in_name(model: str) -> Rule:
-    """`fake+429=2+latency=50+times=1` -> the rule it stands for."""
-    rule = Rule()
-    for part in model.split("+")[1:]:
-        name, _, value = part.partition("=")
-        if name in FAULTS or name.isdigit():
-            rule = replace(rule, fault=name, retry_after=value)
-        elif name == "latency":
-            rule = replace(rule, latency_ms=float(value))
-        elif name == "times":
-            rule = replace(rule, times=int(value))
-        elif name == "answer":
-            rule = replace(rule, answer=value)
-    return rule
 
 
 class FakeLLMServer:
@@ -135,11 +82,14 @@ class FakeLLMServer:
     Model names: `fake`, or with behaviours after `+`: latency=MS, times=N (the fault shows N times for each place in
     a conversation, then it answers), answer=TEXT, and the faults 400 401 403 404 408 429[=RETRY_AFTER] 500 503 302
     timeout drip cut hangup (the connection is dead for the next request) reset broken huge empty context no-usage
-    old-server (refuses stream_options) new-limit (refuses max_tokens). Rules set by `rule()` or POST /_rules
+    old-server (refuses stream_options) new-limit (refuses max_tokens) late-error (an error amid the stream) tool (asks
+    for a tool instead of saying something). Rules set by `rule()` or POST /_rules
     (a JSON list of `Rule` fields) come first.
 
     GET /_stats: {calls, repeated, inflight, max_inflight, by_body_hash}; GET /_requests: every call; POST /_reset.
     """
+
+    handler: "type[FakeHandler]"
 
     def __init__(self, port: int = 0) -> None:
         self.rules: list[Rule] = []
@@ -148,7 +98,7 @@ class FakeLLMServer:
         self._named: dict[str, Rule] = {}
         self._lock = threading.Lock()
         self._inflight = self._max_inflight = 0
-        self._http = _Server(("127.0.0.1", port), _Handler)
+        self._http = _Server(("127.0.0.1", port), self.handler)
         self._http.fake = self
         self.port: int = self._http.server_address[1]
         self.base_url = f"http://127.0.0.1:{self.port}/v1"
@@ -218,7 +168,10 @@ class _Server(ThreadingHTTPServer):
         """Clients that leave early are part of the tests."""
 
 
-class _Handler(BaseHTTPRequestHandler):
+class FakeHandler(BaseHTTPRequestHandler):
+    """Behaves as the rule says, in OpenAI's words; another provider's fake replaces the words."""
+
+    endpoint = "/chat/completions"
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     server: _Server
@@ -250,7 +203,7 @@ class _Handler(BaseHTTPRequestHandler):
         if self.path == "/_rules":
             fake.rules.extend(Rule(**fields) for fields in json.loads(body))
             return self._json({})
-        if not self.path.endswith("/chat/completions"):
+        if not self.path.endswith(self.endpoint):
             return self._json({"error": {"message": "not found"}}, 404)
         call, rule = fake.take(json.loads(body), dict(self.headers.items()))
         try:
@@ -264,10 +217,10 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self, call: Call, rule: Rule) -> None:
         text = rule.answer if rule.answer is not None else f"Answer {call.position[:8]} of {call.model} to you."
         if rule.fault == "old-server" and "stream_options" in call.body:
-            return self._json({"error": {"message": "Unknown field: stream_options"}}, 400)
+            return self._json(self.error("Unknown field: stream_options"), 400)
         if rule.fault == "new-limit" and "max_tokens" in call.body:
             message = "Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens' instead."
-            return self._json({"error": {"message": message}}, 400)
+            return self._json(self.error(message), 400)
         if rule.fault.isdigit():
             return self._status(int(rule.fault), call, rule)
         if rule.fault in ("timeout", "reset", "context", "broken", "huge", "drip"):
@@ -275,7 +228,7 @@ class _Handler(BaseHTTPRequestHandler):
             return fault(call)
         if call.stream:
             return self._stream(call, rule, "" if rule.fault == "empty" else text)
-        body = _body(call, "" if rule.fault == "empty" else text, usage=rule.fault != "no-usage")
+        body = self.whole(call, rule, "" if rule.fault == "empty" else text)
         if rule.fault == "cut":
             return self._send(body[: len(body) // 2], length=len(body))
         return self._send(body)
@@ -288,35 +241,65 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Type", "text/event-stream")
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
-        for event in self._events(call, rule, words):
-            self._chunk(f"data: {event}\n\n".encode())
+        for frame in self.frames(call, rule, words):
+            self._chunk(frame)
         if rule.fault != "cut":
             self._chunk(b"")
         self.close_connection = rule.fault == "cut"
         self.hung_up = rule.fault == "hangup"
 
-    def _events(self, call: Call, rule: Rule, words: list[str]) -> Iterator[str]:
+    def paced(self, rule: Rule, words: list[str]) -> Iterator[str]:
+        """The words, spread over the rule's latency."""
         pause = rule.latency_ms / 1000 / max(1, len(words))
         for word in words:
             self.server.fake.stopping.wait(pause)
+            yield word
+
+    def frames(self, call: Call, rule: Rule, words: list[str]) -> Iterator[bytes]:
+        """The server-sent events of an answer."""
+        for word in [] if rule.fault == "tool" else self.paced(rule, words):
             yield _event(call, {"content": word})
         if rule.fault == "cut":
             return
-        yield _event(call, {}, finish="stop")
+        if rule.fault == "late-error":
+            yield _frame(self.error("overloaded"))
+        if rule.fault == "tool":
+            name, arguments = TOOL_CALL
+            yield _event(call, {"tool_calls": [{"index": 0, "id": "t1", "function": {"name": name, "arguments": ""}}]})
+            for piece in words_of(arguments):
+                yield _event(call, {"tool_calls": [{"index": 0, "function": {"arguments": piece}}]})
+        yield _event(call, {}, finish="tool_calls" if rule.fault == "tool" else "stop")
         if rule.fault not in ("no-usage", "old-server") and call.body.get("stream_options"):
-            yield json.dumps({"model": call.model, "choices": [], "usage": _usage(call, len(words))})
-        yield "[DONE]"
+            yield _frame({"model": call.model, "choices": [], "usage": _usage(call, len(words))})
+        yield b"data: [DONE]\n\n"
+
+    def whole(self, call: Call, rule: Rule, text: str) -> bytes:
+        """The body of an answer that is not streamed."""
+        message: dict[str, Any] = {"role": "assistant", "content": text}
+        if rule.fault == "tool":
+            function = dict(zip(("name", "arguments"), TOOL_CALL, strict=True))
+            message = {"role": "assistant", "content": None, "tool_calls": [{"id": "t1", "function": function}]}
+        finish = "tool_calls" if rule.fault == "tool" else "stop"
+        body = {"model": call.model, "choices": [{"index": 0, "message": message, "finish_reason": finish}]}
+        if rule.fault != "no-usage":
+            body["usage"] = _usage(call, len(words_of(text)))  # type: ignore[assignment]
+        if rule.fault == "late-error":
+            body = self.error("overloaded")
+        return json.dumps(body).encode()
+
+    def error(self, message: str, code: str = "fault") -> dict[str, Any]:
+        """The body of a refusal."""
+        return {"error": {"message": message, "code": code}}
 
     def _status(self, status: int, call: Call, rule: Rule) -> None:
         headers = {"Retry-After": rule.retry_after} if rule.retry_after else {}
         if status == 302:
             headers["Location"] = f"{self.server.fake.base_url}/elsewhere"
-        sent_key = call.headers.get("Authorization", "")
-        self._json({"error": {"message": f"injected {status} for {sent_key}", "type": "fault"}}, status, headers)
+        sent_key = call.headers.get("Authorization") or call.headers.get("X-Api-Key", "")
+        self._json(self.error(f"injected {status} for {sent_key}"), status, headers)
 
     def _context(self, _: Call) -> None:
-        message = "This model's maximum context length is 8 tokens."
-        self._json({"error": {"message": message, "code": "context_length_exceeded"}}, 400)
+        self._json(self.error("This model's maximum context length is 8.", "context_length_exceeded"), 400)
 
     def _timeout(self, _: Call) -> None:
         self.server.fake.stopping.wait(60)
@@ -335,9 +318,9 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(b'data: {"choices": [\n\n' if call.stream else b'{"choices": [', stream=call.stream)
 
     def _huge(self, call: Call) -> None:
-        text = "x" * 10_500_000
-        self._send(f"data: {_event(call, {'content': text})}\n\n".encode() if call.stream else _body(call, text),
-                   stream=call.stream)  # fmt: skip
+        text, rule = "x" * 10_500_000, Rule()
+        body = b"".join(self.frames(call, rule, [text])) if call.stream else self.whole(call, rule, text)
+        self._send(body, stream=call.stream)
 
     def _json(self, value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> None:
         self._send(json.dumps(value).encode(), status=status, headers=headers)
@@ -369,16 +352,15 @@ def _usage(call: Call, words: int) -> dict[str, int]:
     return {"prompt_tokens": asked, "completion_tokens": words, "total_tokens": asked + words}
 
 
-def _event(call: Call, delta: dict[str, Any], finish: str | None = None) -> str:
-    return json.dumps({"model": call.model, "choices": [{"index": 0, "delta": delta, "finish_reason": finish}]})
+def _event(call: Call, delta: dict[str, Any], finish: str | None = None) -> bytes:
+    return _frame({"model": call.model, "choices": [{"index": 0, "delta": delta, "finish_reason": finish}]})
 
 
-def _body(call: Call, text: str, *, usage: bool = True) -> bytes:
-    message = {"role": "assistant", "content": text}
-    body = {"model": call.model, "choices": [{"index": 0, "message": message, "finish_reason": "stop"}]}
-    if usage:
-        body["usage"] = _usage(call, len(words_of(text)))  # type: ignore[assignment]
-    return json.dumps(body).encode()
+def _frame(event: dict[str, Any]) -> bytes:
+    return f"data: {json.dumps(event)}\n\n".encode()
+
+
+FakeLLMServer.handler = FakeHandler
 
 
 def control(base_url: str, path: str, body: Any = None) -> Any:
