@@ -214,6 +214,11 @@ RUN_TIMEOUT_SECONDS = env.float("RUN_TIMEOUT_SECONDS", default=3600.0)
 RETRY_MAX_TRIES = env.int("RETRY_MAX_TRIES", default=3)
 TENANT_RUN_LIMIT = env.int("TENANT_RUN_LIMIT", default=1000)
 
+# Requests a minute; 0: no limit. The last is for requests with a bad API key, by the client's address.
+RATE_LIMIT_PER_KEY = env.int("RATE_LIMIT_PER_KEY", default=600)
+RATE_LIMIT_PER_TENANT = env.int("RATE_LIMIT_PER_TENANT", default=3000)
+RATE_LIMIT_BAD_KEYS = env.int("RATE_LIMIT_BAD_KEYS", default=30)
+
 # --- API --------------------------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["teams.access.ApiKeyAuthentication", "teams.access.SessionAuthentication"],
@@ -221,6 +226,7 @@ REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["teams.parsers.StrictJSONParser"],
     "DEFAULT_SCHEMA_CLASS": "teams.api_schema.AutoSchema",
+    "DEFAULT_METADATA_CLASS": None,  # OPTIONS is answered 405: the OpenAPI document says more
     "EXCEPTION_HANDLER": "teams.problems.exception_handler",
     "UNAUTHENTICATED_USER": None,
     "TEST_REQUEST_DEFAULT_FORMAT": "json",

@@ -18,14 +18,15 @@ from django.conf import settings
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from teams.pause import Pause
+
 logger = logging.getLogger(__name__)
 
 TIMEOUT_SECONDS = 0.5
 """Longest wait for Redis to connect or to take a message."""
 
 PAUSE_SECONDS = 5.0
-LONGEST_PAUSE_SECONDS = 30.0
-"""After a failure nothing is sent for so long, twice as long each time; then one thread tries, the others are quiet."""
+"""After a failure nothing is sent for so long, longer each time."""
 
 FEW_STREAMS = 64
 """Up to so many open token streams in this process, tokens are sent nearly at once."""
@@ -57,43 +58,23 @@ class Publisher:
             # A connection that died with a Redis restart is replaced once; more would add waits to a run.
             retry=Retry(NoBackoff(), 1),
         )
-        self._lock = threading.Lock()
-        self._quiet_until: float | None = None  # time.monotonic(); None: Redis answers
-        self._pause = PAUSE_SECONDS
+        self._pause = Pause(PAUSE_SECONDS)
 
     def send(self, to: str, message: dict[str, Any]) -> int:
         """Publish a message, or drop it while Redis is away; returns how many web processes took it."""
-        if self._quiet_until is not None and not self._may_try():
+        if not self._pause.over():
             return 0
         try:
             receivers: int = self._client.publish(to, orjson.dumps(message))
         except redis.RedisError as error:
-            self._failed(error)
+            if self._pause.begin():
+                logger.warning(
+                    "live events are not sent while Redis is away (runs go on, pages read the rows): %s", error
+                )
             return 0
-        if self._quiet_until is not None:
-            self._recovered()
+        if self._pause.end():
+            logger.info("live events are sent again")
         return receivers
-
-    def _may_try(self) -> bool:
-        with self._lock:
-            if self._quiet_until is None:
-                return True
-            if time.monotonic() < self._quiet_until:
-                return False
-            self._quiet_until = time.monotonic() + self._pause  # the others stay quiet while this thread tries
-            self._pause = min(self._pause * 2, LONGEST_PAUSE_SECONDS)
-            return True
-
-    def _failed(self, error: redis.RedisError) -> None:
-        with self._lock:
-            first, self._quiet_until = self._quiet_until is None, time.monotonic() + self._pause
-        if first:
-            logger.warning("live events are not sent while Redis is away (runs go on, pages read the rows): %s", error)
-
-    def _recovered(self) -> None:
-        with self._lock:
-            self._quiet_until, self._pause = None, PAUSE_SECONDS
-        logger.info("live events are sent again")
 
 
 @lru_cache(maxsize=8)

@@ -18,7 +18,7 @@ from rest_framework.authentication import SessionAuthentication as DRFSessionAut
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
-from teams import keys
+from teams import keys, strangers
 from teams.errors import Forbidden, Unauthenticated
 from teams.models import Role, Tenant
 
@@ -144,9 +144,20 @@ class ApiKeyAuthentication(BaseAuthentication):
         scheme, _space, key = header.partition(" ")
         if scheme.lower() != "bearer":
             raise Unauthenticated("use `Authorization: Bearer <API key>`")
-        found = keys.authenticate(key.strip())
+        found = self._found(request.META.get("REMOTE_ADDR", ""), key.strip())
         scopes = frozenset(found.scopes) & ALL_SCOPES
         return Actor(found.tenant_id, found.tenant_slug, f"key:{found.prefix}", scopes), found
+
+    @staticmethod
+    def _found(address: str, key: str) -> keys.FoundKey:
+        strangers.admit(address, key)
+        try:
+            found = keys.authenticate(key)
+        except Unauthenticated:
+            strangers.was_bad(address, key)
+            raise
+        strangers.was_good(key)
+        return found
 
     def authenticate_header(self, request: Request) -> str:  # noqa: ARG002 - DRF's signature
         return "Bearer"

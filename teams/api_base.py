@@ -9,6 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from teams import rates
 from teams.access import Actor
 from teams.errors import Invalid, Located
 from teams.paging import Rows, page_body
@@ -40,6 +41,22 @@ class ApiView(APIView):
     scopes: ClassVar[dict[str, str]] = {}
     queries: ClassVar[dict[str, type[Query]]] = {}
     query: Query
+    http_method_names = [name for name in APIView.http_method_names if name not in {"options", "trace"}]
+    _taken: rates.Taken | None = None
+
+    def perform_authentication(self, request: Request) -> None:
+        """Find out who asks, and count the request, whatever comes of it."""
+        super().perform_authentication(request)
+        actor: object = request.user  # an Actor, whatever the stubs say of Django's users
+        if isinstance(actor, Actor):
+            self._taken = rates.spend(actor)
+            rates.refuse_beyond(self._taken)
+
+    def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
+        if self._taken is not None:
+            for name, text in self._taken.headers().items():
+                response[name] = text
+        return super().finalize_response(request, response, *args, **kwargs)
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)

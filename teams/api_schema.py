@@ -33,7 +33,7 @@ _KINDS: Final[Mapping[int, type[errors.TeamBuilderError]]] = {
         errors.PreconditionFailed,
         errors.TooLarge,
         problems.UnsupportedMediaType,
-        problems.TooManyRequests,
+        errors.TooManyRequests,
         errors.TeamBuilderError,
         errors.Unavailable,
     )
@@ -114,7 +114,7 @@ class AutoSchema(BaseAutoSchema):
     def get_override_parameters(self) -> list[Any]:
         """What stands behind the `?`, from the view's `queries`."""
         shape: type[Query] | None = getattr(self.view, "queries", {}).get(self.method)
-        return [*super().get_override_parameters(), *(query_parameters(shape) if shape else [])]
+        return [*super().get_override_parameters(), *(query_parameters(shape) if shape else []), *_LIMIT_HEADERS]
 
     def _get_response_bodies(self, direction: Any = "response") -> dict[str, Any]:
         responses: dict[str, Any] = super()._get_response_bodies(direction)
@@ -127,14 +127,11 @@ class AutoSchema(BaseAutoSchema):
         return dict(sorted(responses.items()))
 
     def _common_problems(self) -> Sequence[int]:
-        statuses = [401, 403, 406, 500, 503]
+        statuses = [400, 401, 403, 406, 413, 429, 500, 503]
         if "{" in self.path:
             statuses.append(404)
-        writes = self.method in {"POST", "PUT", "PATCH"}
-        if writes or self.get_override_parameters():
-            statuses.append(400)
-        if writes and self.get_request_serializer() is not None:
-            statuses += [413, 415]
+        if self.method in {"POST", "PUT", "PATCH"} and self.get_request_serializer() is not None:
+            statuses.append(415)
         return statuses
 
 
@@ -201,6 +198,30 @@ def describe(
 
 
 _MEDIA_TYPE: Final = problems.MEDIA_TYPE
+
+_LIMIT_HEADERS: Final = (
+    OpenApiParameter(
+        "Retry-After",
+        int,
+        OpenApiParameter.HEADER,
+        response=[429, 503],
+        description="Come again after so many seconds.",
+    ),
+    OpenApiParameter(
+        "RateLimit-Policy",
+        str,
+        OpenApiParameter.HEADER,
+        response=True,
+        description='The limits that apply: `"key";q=600;w=60` is 600 requests in 60 seconds.',
+    ),
+    OpenApiParameter(
+        "RateLimit",
+        str,
+        OpenApiParameter.HEADER,
+        response=True,
+        description='What is left: `"key";r=598;t=1` is 598 requests at once, and all of them again in 1 second.',
+    ),
+)
 
 ETAG: Final = OpenApiParameter(
     "ETag", str, OpenApiParameter.HEADER, response=[200, 201], description='The team\'s version, as `"3"`.'

@@ -98,6 +98,18 @@ class TooLarge(TeamBuilderError):
     code = "too-large"
 
 
+class TooManyRequests(TeamBuilderError):
+    """Too many requests: wait as long as Retry-After says."""
+
+    status = 429
+    title = "Too many requests"
+    code = "too-many-requests"
+
+    def __init__(self, detail: str = "", retry_after: float = 1.0) -> None:
+        super().__init__(detail)
+        self.retry_after = retry_after  # seconds
+
+
 class StoredConfigBroken(TeamBuilderError):
     """Stored configuration is invalid."""
 

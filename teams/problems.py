@@ -1,6 +1,7 @@
 """The one edge where an error becomes an answer: `application/problem+json` (RFC 9457), never HTML, never a trace."""
 
 import logging
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -19,6 +20,7 @@ from teams.errors import (
     NotFound,
     TeamBuilderError,
     TooLarge,
+    TooManyRequests,
     Unauthenticated,
     Unavailable,
 )
@@ -50,14 +52,6 @@ class UnsupportedMediaType(TeamBuilderError):
     status = 415
     title = "Unsupported media type"
     code = "unsupported-media-type"
-
-
-class TooManyRequests(TeamBuilderError):
-    """Too many requests: wait as long as Retry-After says."""
-
-    status = 429
-    title = "Too many requests"
-    code = "too-many-requests"
 
 
 def exception_handler(error: Exception, context: Mapping[str, Any]) -> Response | None:
@@ -146,7 +140,7 @@ def headers_of(problem: TeamBuilderError, error: Exception) -> dict[str, str]:
     wait: float | None = getattr(error, "retry_after", None) or getattr(error, "wait", None)
     if wait is None and isinstance(problem, Unavailable):
         wait = 1
-    return {"Retry-After": str(max(1, round(wait)))} if wait else {}
+    return {"Retry-After": str(max(1, math.ceil(wait)))} if wait else {}
 
 
 # --- outside of DRF ---------------------------------------------------------------------------------------------------

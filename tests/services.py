@@ -64,6 +64,10 @@ def _prepare() -> None:
         "OPENAI_API_KEY": "not-a-key",
         "DEFAULT_MODEL": "openai:scripted",
         "DEBUG": "false",
+        # Tests ask faster than any client; those about limits set their own.
+        "RATE_LIMIT_PER_KEY": "0",
+        "RATE_LIMIT_PER_TENANT": "0",
+        "RATE_LIMIT_BAD_KEYS": "0",
     }
 
 
