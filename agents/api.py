@@ -87,7 +87,9 @@ class ProviderAnswer(Answer):
     name: str
     label: str
     configured: bool = Field(description="Whether it can be called.")
-    missing: list[str] = Field(description="Names of the settings that somebody must give before it can be called.")
+    missing: list[str] = Field(
+        description="What an operator must set or install before it can be called: variables, packages."
+    )
     default_model: str | None = Field(
         description="The model of agents that name none; null when that is another provider's."
     )

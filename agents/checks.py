@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from uuid import UUID
 
 from agents import providers
-from agents.registry import default_model_of, disabled_tools, known_providers, missing_credentials, unavailable
+from agents.registry import default_model_of, disabled_tools, known_providers, unavailable
 from agents.tools import CATALOGUE
 from teams.errors import Conflict, Located
 from teams.models import Tenant
@@ -20,7 +20,8 @@ NOT_CALLED_YET = "tools are recorded but not called yet: a note step says so in 
 
 
 def check_providers(spec: TeamSpec, tenant_id: UUID) -> Found:
-    """Every provider an agent names is known (else an error) and can be called (else a warning)."""
+    """Every provider an agent names is known (else an error), can be called and takes the agent's parameters (else a
+    warning)."""
     errors, warnings = [], []
     for index, agent in enumerate(spec.agents):
         name = agent.LLM_model.provider if agent.LLM_model else None
@@ -29,10 +30,13 @@ def check_providers(spec: TeamSpec, tenant_id: UUID) -> Found:
         loc = f"agents.{index}.LLM_model.provider"
         if name not in providers.providers():
             errors.append(Located(loc=loc, msg=_unknown_provider(name)))
-        elif missing := missing_credentials(name):
-            warnings.append(
-                Located(loc=loc, msg=_no_credentials(name, missing, agent.allow_team_builder_to_override_model))
-            )
+            continue
+        if why := unavailable(name):
+            warnings.append(Located(loc=loc, msg=_not_available(name, why, agent.allow_team_builder_to_override_model)))
+        parameters = agent.LLM_configuration.parameters() if agent.LLM_configuration else {}
+        for refused in providers.provider(name).refused(parameters):
+            msg = f'"{name}" does not take {refused}: runs fail until it is removed'
+            warnings.append(Located(loc=f"agents.{index}.LLM_configuration.{refused}", msg=msg))
     return errors, warnings + _default_model(spec, tenant_id)
 
 
@@ -54,9 +58,9 @@ def _unknown_provider(name: str) -> str:
     return f'"{name}" is not a known provider{meant}; {known_providers()}; null: the default model\'s provider'
 
 
-def _no_credentials(name: str, missing: list[str], swap_allowed: bool) -> str:
+def _not_available(name: str, why: str, swap_allowed: bool) -> str:
     then = "the default model speaks instead" if swap_allowed else "runs answer 409"
-    return f'"{name}" has no credentials ({", ".join(missing)} is not set): until they are there {then}'
+    return f'"{name}" {why}; until that is done {then}'
 
 
 def _default_model(spec: TeamSpec, tenant_id: UUID) -> list[Located]:

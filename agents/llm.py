@@ -60,7 +60,7 @@ def chat_model(provider_name: str) -> ChatModel:
     """The client of that provider; UnknownProvider when there is none, BadCredentials when its key is missing."""
     entry = provider(provider_name)
     if entry.missing:
-        raise BadCredentials(f"Provider {provider_name} is not set up: {', '.join(entry.missing)} missing.")
+        raise BadCredentials(f"Provider {provider_name} {entry.unavailable}.")
     made_for, client = _clients.get(provider_name, (None, None))
     if made_for is not entry or client is None:
         # Two threads may both make one; the later is kept and the other ends with its call.

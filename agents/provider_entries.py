@@ -131,6 +131,14 @@ class Provider:
         package = self.langchain.missing if self.langchain else ""
         return [*self.unset, package] if package else self.unset
 
+    @property
+    def unavailable(self) -> str:
+        """Why it cannot be called, as the end of a sentence about it; "" when it can."""
+        unset, package = self.unset, self.langchain.missing if self.langchain else ""
+        lacks = "credentials" if self.base_url else "address"
+        reasons = [f"has no {lacks}: {', '.join(unset)} is not set"] if unset else []
+        return " and ".join([*reasons, f"lacks a package: {package}"] if package else reasons)
+
 
 def is_loopback(url: str) -> bool:
     """Whether the URL's host is a literal loopback address. Names do not count: DNS may say anything.

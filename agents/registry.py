@@ -75,19 +75,11 @@ def resolve_model(ref: ModelRef | None, default: ModelName) -> ModelName:
     return ref.provider or default[0], ref.model
 
 
-def missing_credentials(provider: str) -> list[str]:
-    """Return the settings a person must give before a known provider can be called; empty: it is ready.
-
-    Raises `UnknownProvider`."""
-    return providers.provider(provider).missing
-
-
 def unavailable(provider: str) -> str:
     """Return why a provider cannot be called, as the end of a sentence about it; "" when it can."""
     if provider not in providers.providers():
         return f"is not a known provider ({known_providers()})"
-    missing = missing_credentials(provider)
-    return f"has no credentials: {', '.join(missing)} is not set" if missing else ""
+    return providers.provider(provider).unavailable
 
 
 def known_providers() -> str:
@@ -111,7 +103,12 @@ def revision() -> str:
 
 
 def _revision_of(entry: providers.Provider) -> list[Any]:
-    return [entry.missing, entry.context_tokens, {name: facts.context_tokens for name, facts in entry.models.items()}]
+    return [
+        entry.missing,
+        sorted(entry.parameters or ()),
+        entry.context_tokens,
+        {name: facts.context_tokens for name, facts in entry.models.items()},
+    ]
 
 
 # --- agents of a run --------------------------------------------------------------------------------------------------
