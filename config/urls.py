@@ -10,6 +10,7 @@ import executions.api
 import executions.live
 import teams.api
 import teams.api_access
+import teams.api_proposals
 import teams.api_transfer
 from console import compat, health
 
@@ -17,6 +18,7 @@ api_v1 = [
     *teams.api_transfer.urlpatterns,
     *teams.api.urlpatterns,
     *teams.api_access.urlpatterns,
+    *teams.api_proposals.urlpatterns,
     *agents.api.urlpatterns,
     *executions.api.urlpatterns,
     *executions.live.urlpatterns,

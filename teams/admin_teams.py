@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import NoReverseMatch, reverse
 from django.utils.safestring import SafeString
 
+from teams.admin_proposals import ProposalPages
 from teams.admin_transfer import TransferPages
 from teams.admin_versions import VersionPages, tell
 from teams.adminbase import acting
@@ -45,7 +46,7 @@ class StateFilter(admin.SimpleListFilter):
         return queryset if self.value() == "all" else queryset.filter(is_deleted=self.value() == "deleted")
 
 
-class TeamAdmin(TransferPages, VersionPages):
+class TeamAdmin(TransferPages, ProposalPages, VersionPages):
     """The operator's list and editor of teams; every change is a service's."""
 
     scope_to_change = "teams:write"

@@ -71,8 +71,13 @@ class VersionPages(TenantModelAdmin):
 def tell(request: HttpRequest, saved: Saved) -> None:
     """Say what the Team Builder added and what is doubtful."""
     for addition in saved.additions:
+        role, reason = addition.get("role"), addition.get("reason") or "from a template"
+        swapped = addition.get("kind") == "model"
+        did = f"lets {role} speak with {addition.get('source')}" if swapped else f"added {role}"
+        messages.info(request, f"The Team Builder {did}: {reason}")
+    if saved.team.pending_proposal and saved.team.pending_proposal["version"] == saved.team.version:
         messages.info(
-            request, f"The Team Builder added {addition.get('role')}: {addition.get('reason') or 'from a template'}"
+            request, "The Team Builder proposes agents, which wait for approval: see Proposal above the form."
         )
     for warning in saved.warnings:
         messages.warning(request, f"{warning['loc']}: {warning['msg']}" if warning["loc"] else warning["msg"])

@@ -92,6 +92,7 @@ class TenantAdminSite(AdminSite):
             try:
                 if refused := self._refused(request, kind):
                     return refused
+                _prepare(view, request, *args, **kwargs)
                 with _scope(request, kind):
                     return _rendered(view(request, *args, **kwargs))
             except Exception as error:
@@ -198,6 +199,17 @@ def _tenants(request: HttpRequest) -> list[Member]:
 def _chosen(request: HttpRequest) -> str:
     actor = acting(request)
     return str(actor.tenant_id) if actor else ALL_TENANTS
+
+
+def _prepare(view: View, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
+    """Let a view do what may take long before its scope is opened: a scope is a transaction, and must be short.
+
+    A class names the method for each such view in `before_scope`; what it returns is `request.prepared`.
+    """
+    owner = getattr(view, "__self__", None)
+    name = getattr(owner, "before_scope", {}).get(view.__name__)
+    if name and request.method not in _SAFE_METHODS:
+        request.prepared = getattr(owner, name)(request, *args, **kwargs)  # type: ignore[attr-defined]
 
 
 @contextmanager

@@ -45,6 +45,7 @@ from teams.api_shapes import (
 from teams.diff import compare
 from teams.errors import Invalid, Located, StoredConfigBroken
 from teams.models import Team
+from teams.proposals import shown_proposal
 from teams.services import (
     Saved,
     stored_spec,
@@ -95,7 +96,7 @@ class TeamsView(ApiView):
         """Store a config as version 1. The Team Builder first fills roles that only the flow names, if it may."""
         body = self.body(TeamCreate)
         saved = team_create(actor=self.actor, config=body.config, name=body.name, reason=body.reason)
-        return self.answer(_saved(saved), 201, Location=address(saved.team.id), ETag=etag(saved.team.version))
+        return self.answer(team_saved(saved), 201, Location=address(saved.team.id), ETag=etag(saved.team.version))
 
 
 class TeamValidateView(ApiView):
@@ -166,7 +167,7 @@ class TeamView(ApiView):
         team = team_rename(
             actor=self.actor, team_id=team_id, name=body.name, reason=body.reason, expected_version=version
         )
-        return self.answer(_saved(Saved(team)), ETag=etag(team.version))
+        return self.answer(team_saved(Saved(team)), ETag=etag(team.version))
 
     @describe("Delete a team", answer=TeamDeleted, example={"team_id": TEAM_ID, "deleted": True})
     def delete(self, request: Request, team_id: UUID) -> Response:
@@ -184,7 +185,7 @@ class TeamView(ApiView):
             reason=body.reason,
             expected_version=expected_version(self.request),
         )
-        return self.answer(_saved(saved), ETag=etag(saved.team.version))
+        return self.answer(team_saved(saved), ETag=etag(saved.team.version))
 
 
 class TeamRestoreView(ApiView):
@@ -232,7 +233,7 @@ class TeamRollbackView(ApiView):
             reason=body.reason,
             expected_version=expected_version(request),
         )
-        return self.answer(_saved(saved), ETag=etag(saved.team.version))
+        return self.answer(team_saved(saved), ETag=etag(saved.team.version))
 
 
 # --- versions ---------------------------------------------------------------------------------------------------------
@@ -338,12 +339,14 @@ def _detail(team: Team) -> dict[str, Any]:
         "agents": [agent.summary() for agent in spec.agents],
         "config": team.config,
         "config_hash": team.config_hash,
+        "pending_proposal": shown_proposal(team),
         "created_at": team.created_at,
         "updated_at": team.updated_at,
     }
 
 
-def _saved(saved: Saved) -> TeamSaved:
+def team_saved(saved: Saved) -> TeamSaved:
+    """A stored team as the API answers it."""
     return TeamSaved(**_detail(saved.team), additions=saved.additions, warnings=saved.warnings)
 
 

@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import AfterValidator, Field, GetJsonSchemaHandler
 from pydantic_core import CoreSchema
 
+from teams.proposal_shapes import ADDITION_EXAMPLE, Addition, ProposalAnswer
 from teams.shapes import Answer, Body, Moment, PageQuery, Query, Text
 from teams.spec import TeamSpec
 
@@ -105,16 +106,6 @@ class Place(Answer):
     msg: str
 
 
-class Addition(Answer):
-    """An agent that the Team Builder added."""
-
-    role: str
-    agent_id: UUID
-    added_by: str
-    reason: str
-    source: str
-
-
 class AgentSummary(Answer):
     """An agent in few words."""
 
@@ -148,6 +139,7 @@ class TeamDetail(Answer):
     agents: list[AgentSummary]
     config: Config
     config_hash: str = Field(description="SHA-256 of the canonical config: equal for equal configs.")
+    pending_proposal: ProposalAnswer | None = Field(description="What waits for approval; null: nothing does.")
     created_at: datetime
     updated_at: datetime
 
@@ -226,7 +218,6 @@ class Comparison(Answer):
 # --- examples ---------------------------------------------------------------------------------------------------------
 
 TEAM_ID = "6f1e2b1c-6c57-4ad5-9a3a-0f6b3f0f4b7e"
-_AGENT_ID = "2b0c4c6e-8f43-4d0e-8c55-5e9f0f3e7a11"
 _AT = "2026-11-21T09:30:00Z"
 
 CONFIG_EXAMPLE: dict[str, Any] = {
@@ -257,13 +248,6 @@ SUMMARIES_EXAMPLE: list[dict[str, Any]] = [
     },
     {"name": "Critic", "role": "Critic", "personality": "", "model": None, "tools": []},
 ]
-ADDITION_EXAMPLE: dict[str, Any] = {
-    "role": "Critic",
-    "agent_id": _AGENT_ID,
-    "added_by": "team-builder",
-    "reason": "the flow names this role and no agent had it",
-    "source": "template:Critic",
-}
 ROW_EXAMPLE: dict[str, Any] = {
     "id": TEAM_ID,
     "name": "Release notes",
@@ -279,6 +263,7 @@ DETAIL_EXAMPLE: dict[str, Any] = {
     "agents": SUMMARIES_EXAMPLE,
     "config": CONFIG_EXAMPLE,
     "config_hash": "9d6f0c" + "0" * 58,
+    "pending_proposal": None,
 }
 SAVED_EXAMPLE: dict[str, Any] = {**DETAIL_EXAMPLE, "additions": [], "warnings": []}
 CHECKED_EXAMPLE: dict[str, Any] = {

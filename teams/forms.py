@@ -4,9 +4,11 @@ import json
 from typing import Any, ClassVar
 
 from django import forms
+from django.http import HttpRequest
 
 from teams import strict_json
 from teams.access import SCOPES, Actor
+from teams.building import Prepared
 from teams.canonical import canonical_json
 from teams.diff import compare
 from teams.errors import Forbidden, Invalid, Located, PreconditionFailed, TeamBuilderError
@@ -28,6 +30,15 @@ EXAMPLE = {
 """What a new team's editor starts with."""
 
 
+def prepared_for(request: HttpRequest) -> Prepared | None:
+    """Return what was prepared before the page's scope was opened (see teams/admin_proposals.py); raise what refused
+    it."""
+    found: Prepared | TeamBuilderError | None = getattr(request, "prepared", None)
+    if isinstance(found, TeamBuilderError):
+        raise found
+    return found
+
+
 class ReasonForm(forms.Form):
     """Why somebody does what a page asks them to confirm."""
 
@@ -44,6 +55,7 @@ class ServiceForm(forms.ModelForm):
     """
 
     actor: ClassVar[Actor]
+    request: ClassVar[HttpRequest]
 
     def store(self) -> None:
         """Call the service with the cleaned values."""
@@ -143,9 +155,10 @@ class TeamForm(ServiceForm):
         given: Any = {"actor": self.actor, "team_id": self.instance.pk, "name": values["name"]}
         given["reason"] = values["reason"]
         if self.instance._state.adding:
-            self.saved = team_create(config=values["config"], **given)
+            self.saved = team_create(config=values["config"], prepared=prepared_for(self.request), **given)
         elif self._config_changed:
-            self.saved = team_update(config=values["config"], expected_version=values["seen_version"], **given)
+            given |= {"expected_version": values["seen_version"], "prepared": prepared_for(self.request)}
+            self.saved = team_update(config=values["config"], **given)
         else:
             self.saved = Saved(team_rename(**given))
 

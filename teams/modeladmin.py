@@ -165,7 +165,7 @@ class TenantModelAdmin(_ObjectPages):
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         form: Any = super().get_form(request, obj, change, **kwargs)
-        form.actor = acting(request)  # a class made for this request
+        form.actor, form.request = acting(request), request  # a class made for this request
         return form
 
     def _has(self, request: HttpRequest, scope: str) -> bool:

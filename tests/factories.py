@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from typing import Any
+from uuid import uuid4
 
 import factory
 from django.contrib.auth.models import User
@@ -67,6 +68,24 @@ def config(*roles: str, **changes: Any) -> dict[str, Any]:
         for role in roles or ("Writer", "Critic")
     ]
     return {"agent_team_main_goal": "Name three uses of a brick.", "max_turns": 1, "agents": agents, **changes}
+
+
+def proposal(of: Any, *roles: str, reason: str = "the goal needs it", prompt: str = "Help.") -> dict[str, Any]:
+    """A proposal to add these roles, as it is kept with a team; the first of them would speak last."""
+    additions = [
+        {
+            "kind": "recommended", "role": role, "agent_id": str(uuid4()), "added_by": "team-builder",
+            "reason": reason, "source": "model:openai:scripted", "place": len(of.flow) + number,
+            "agent": {"agent_role": role, "agent_goal_based_prompt": prompt},
+        }
+        for number, role in enumerate(roles, 1)
+    ]  # fmt: skip
+    for addition in additions:
+        addition["agent"]["agent_id"] = addition["agent_id"]
+    return {
+        "id": str(uuid4()), "version": of.version, "made_by": "team-builder", "asked_by": "user:alice",
+        "model": "openai:scripted", "created_at": "2026-11-21T09:30:00+00:00", "additions": additions,
+    }  # fmt: skip
 
 
 def team(owner: Person, *roles: str, **changes: Any) -> Any:

@@ -64,7 +64,11 @@ def build(slug: str, text: str) -> Rows:
 def _team(who: Person, text: str) -> Team:
     team: Team = factories.team(who, "Writer", "Critic", agent_team_main_goal=text, metadata={"note": text})
     changed = factories.config("Writer", "Critic", agent_team_main_goal=f"{text} again")
-    return team_update(actor=who.actor, team_id=team.id, config=changed, reason=text, name=text).team
+    team = team_update(actor=who.actor, team_id=team.id, config=changed, reason=text, name=text).team
+    with tenant(who.tenant.id):
+        team.pending_proposal = factories.proposal(team, f"{text} agent", reason=text, prompt=text)
+        team.save(update_fields=["pending_proposal"])
+    return team
 
 
 def _run(who: Person, team: Team, text: str) -> Execution:
