@@ -149,7 +149,7 @@ def _provider(name: str, label: str, base_url: str, *, needs_key: bool = True, *
     variable = name.upper()
     return {
         "label": label,
-        "base_url": env.str(f"{variable}_BASE_URL", default=base_url),
+        "base_url": env.str(f"{variable}_BASE_URL", default="") or base_url,
         "base_url_variable": f"{variable}_BASE_URL",
         "api_key": env.str(f"{variable}_API_KEY", default=""),
         "key_variable": f"{variable}_API_KEY" if needs_key else "",
