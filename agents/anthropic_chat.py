@@ -1,7 +1,7 @@
 """LangChain's ChatAnthropic over an HTTP client with our limits.
 
-Its own follows redirects (x-api-key would go along to another host), takes proxies from the environment, has one time
-limit for connecting and reading, and reads answers of any size.
+Its own follows redirects, takes proxies from the environment (both would carry prompts elsewhere), has one time limit
+for connecting and reading, and reads answers of any size.
 """
 
 from collections.abc import AsyncIterator
@@ -31,9 +31,11 @@ class AnthropicChat(ChatAnthropic):
 @lru_cache(maxsize=32)
 def _http_client(base_url: str, connect_s: float, read_s: float) -> httpx2.AsyncClient:
     """One pool of connections for all models of a provider."""
-    return anthropic.DefaultAsyncHttpxClient(
+    return httpx2.AsyncClient(
         base_url=base_url,
+        headers={"Accept-Encoding": "identity"},  # so that the cap counts what is read, not what it unpacks to
         timeout=httpx2.Timeout(read_s, connect=connect_s),
+        limits=anthropic.DEFAULT_CONNECTION_LIMITS,
         follow_redirects=False,
         trust_env=False,
         event_hooks={"response": [_cap]},

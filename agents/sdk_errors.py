@@ -19,6 +19,7 @@ from agents.llm_errors import (
     ProviderTimeout,
     ProviderUnavailable,
     RateLimited,
+    nothing_said,
 )
 from agents.openai_errors import error_for, shown
 
@@ -68,7 +69,7 @@ BY_NAME: tuple[tuple[frozenset[str], type[LLMError]], ...] = (
     (frozenset({"ValueError", "TypeError"}), BadRequest),
 )  # fmt: skip
 
-# What else than a 5xx-like error says that a body ended before its end.
+# In the words of httpx, h11, aiohttp and http.client: the connection went before the body's end.
 BROKEN_OFF = ("complete message body", "incomplete chunked read", "incompleteread")
 
 
@@ -82,6 +83,8 @@ def translated(error: BaseException, *, api_key: str, begun: bool) -> LLMError:
         if status := _status(each):
             response = getattr(each, "response", None)
             return error_for(status, getattr(response, "headers", None) or {}, _body(each), api_key)
+    if "No generation chunks were returned" in str(error):  # LangChain's word for a stream without a word
+        return nothing_said("")
     for each in chain:
         names = {kind.__name__ for kind in type(each).__mro__}
         for known, kind in BY_NAME:
