@@ -37,6 +37,20 @@ def test_providers_and_models_are_listed(api: Any, bob: Person) -> None:
     assert (openai["default_model"], keyless["default_model"]) == ("small", None)
 
 
+def test_what_is_missing_may_be_a_package_or_an_address(api: Any, bob: Person, settings: Any) -> None:
+    settings.LLM_PROVIDERS = {
+        "claude": {"base_url": "https://x.example", "langchain": {"class": "not_there.Chat", "extra": "anthropic"}},
+        "ollama": {"base_url": "", "base_url_variable": "OLLAMA_BASE_URL"},
+    }
+
+    found = {one["name"]: (one["configured"], one["missing"]) for one in api(bob).get(URL).json()["results"]}
+
+    assert found == {
+        "claude": (False, ["install agent-team-builder[anthropic]"]),
+        "ollama": (False, ["OLLAMA_BASE_URL"]),
+    }
+
+
 def test_keys_and_addresses_are_not_shown(api: Any, bob: Person) -> None:
     text = api(bob).get(URL).content.decode()
 

@@ -53,6 +53,29 @@ def test_a_provider_without_credentials_is_a_warning(alice: Person) -> None:
     assert "KEYLESS_API_KEY" in found["agents.0.LLM_model.provider"]
 
 
+def test_a_missing_package_or_address_is_named(alice: Person, settings: Any) -> None:
+    settings.LLM_PROVIDERS = {
+        **PROVIDERS,
+        "claude": {"base_url": "https://x.example", "langchain": {"class": "not_there.Chat", "extra": "anthropic"}},
+        "ollama": {"base_url": "", "base_url_variable": "OLLAMA_BASE_URL"},
+    }
+
+    agents = (agent(name, LLM_model={"provider": name, "model": "m"}) for name in ("claude", "ollama"))
+    found = warnings_of(alice, *agents)
+
+    assert "install agent-team-builder[anthropic]" in found["agents.0.LLM_model.provider"]
+    assert "OLLAMA_BASE_URL" in found["agents.1.LLM_model.provider"]
+
+
+def test_a_parameter_the_provider_does_not_take_is_a_warning(alice: Person, settings: Any) -> None:
+    settings.LLM_PROVIDERS = {"openai": {"base_url": "http://127.0.0.1:9/v1", "parameters": ["temperature"]}}
+    model = {"provider": "openai", "model": "m"}
+
+    found = warnings_of(alice, agent(LLM_model=model, LLM_configuration={"temperature": 0.5, "seed": 7}))
+
+    assert list(found) == ["agents.0.LLM_configuration.seed"]
+
+
 def test_any_model_name_of_a_known_provider_is_taken_silently(alice: Person) -> None:
     assert warnings_of(alice, agent(LLM_model={"provider": "openai", "model": "brand-new"})) == {}
 
