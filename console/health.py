@@ -18,6 +18,7 @@ from django.http import HttpRequest, JsonResponse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
+from agents import build_cache
 from executions.models import Worker
 from teams.checks import login_faults
 
@@ -66,7 +67,14 @@ def ready(_request: HttpRequest) -> JsonResponse:
 def full(_request: HttpRequest) -> JsonResponse:
     """503 when anything is amiss."""
     report = inspect()
+    report.parts["build_cache"] = _build_cache()
     return _answer(report, 200 if report.status == "ok" else 503)
+
+
+def _build_cache() -> str:
+    """What this process's build cache did since it began; numbers only, nothing can be amiss with it."""
+    found = build_cache.stats()
+    return f"{found.entries} kept, {found.hits} hits, {found.misses} misses, {found.evictions} evictions"
 
 
 def _answer(report: Report, status: int) -> JsonResponse:
