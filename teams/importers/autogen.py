@@ -261,8 +261,9 @@ def _most_messages(condition: Part, ending: Ending) -> int | None:
             return min((limit for limit in inner if limit is not None), default=None)
         case "AndTerminationCondition":
             inner = [_most_messages(one, ending) for one in config.parts("conditions")]
-            condition.notes.left(condition.path, "that all of these must hold; here each ends the work by itself")
-            return max((limit for limit in inner if limit is not None), default=None)
+            condition.notes.left(condition.path, "that all of these must hold; here a word ends the work by itself")
+            # Where one part sets no limit, all of them together set none either.
+            return None if None in inner else max((limit for limit in inner if limit is not None), default=None)
         case _:
             condition.notes.left(condition.path, f"the end by {one_line(kind, 60)}")
     return None

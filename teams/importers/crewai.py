@@ -36,7 +36,7 @@ _PLACEHOLDER: Final = re.compile(r"\{([A-Za-z_][A-Za-z0-9_-]{0,99})\}")
 _AGENT_FIELDS: Final = {
     "tools": "tools of CrewAI do not run here; give the agent tools of the catalogue instead",
     "allow_delegation": "who speaks next is the flow's to say",
-    "max_iter": "how often an agent may call tools before it answers is a setting of the workers",
+    "max_iter": "how often it may call tools in one turn is not an agent's to say",
     "function_calling_llm": "an agent calls tools with its own model",
     "knowledge_sources": "knowledge is kept apart from the team's config",
     "memory": "memories are kept apart from the team's config",
