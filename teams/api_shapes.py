@@ -165,7 +165,7 @@ class TeamChecked(Answer):
     errors: list[Place] = Field(description="Empty when valid.")
     warnings: list[Place]
     additions: list[Addition]
-    config: Config = Field(description="The config as it would be stored; null when it is not valid.")
+    config: Config | None = Field(description="The config as it would be stored; null when it is not valid.")
 
 
 class VersionRow(Answer):
