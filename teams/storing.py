@@ -92,7 +92,7 @@ def new_proposal(team: Team, actor: Actor, prepared: Prepared) -> dict[str, Any]
         "made_by": "team-builder",
         "asked_by": actor.label,
         "model": prepared.model or None,
-        "created_at": timezone.now().isoformat(),
+        "created_at": timezone.now().isoformat().replace("+00:00", "Z"),
         "additions": prepared.proposed,
     }
 
