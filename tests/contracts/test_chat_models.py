@@ -11,6 +11,7 @@ import pytest
 from django.conf import settings
 
 from agents import llm
+from agents.langchain_models import LangChainChat
 from agents.llm import ChatAnswer, ChatModel, ChatRequest, OnToken
 from agents.provider_entries import provider_from
 from tests.fake_anthropic import FakeAnthropicServer
@@ -69,8 +70,6 @@ def contestants() -> Iterator[dict[str, Contestant]]:
     with FakeLLMServer() as openai, FakeAnthropicServer() as anthropic:
         entry = {**settings.LLM_PROVIDERS["anthropic"], "base_url": anthropic.base_url, "api_key": KEY}
         anthropic_provider = provider_from("anthropic", entry)
-        from agents.langchain_models import LangChainChat
-
         made = {
             "openai": Contestant(
                 llm.OpenAICompatible(llm.Provider(name="p", base_url=openai.base_url, api_key=KEY)), openai
