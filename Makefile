@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test lint format clean
+.PHONY: help demo serve test bench lint format clean
 
 help: ## show what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -20,6 +20,10 @@ serve: $(STAMP) ## start everything on this machine and serve until Ctrl-C
 
 test: lint ## lint, then the whole test suite on real PostgreSQL and Redis
 	$(BIN)/python -m pytest $(ARGS)
+
+bench: $(STAMP) ## measure the product beside bare LangGraph, in one run (see docs/performance.md)
+	@$(BIN)/python -m pip install -q -c constraints.txt -e ".[bench]"
+	@$(BIN)/python -m benchmarks $(ARGS)
 
 lint: $(STAMP) ## formatting, lint rules, types, import direction
 	$(BIN)/ruff format --check .
