@@ -2,8 +2,8 @@
 
     python -m benchmarks.fake_llm --port 0        prints its base URL
 
-A bare asyncio protocol: any HTTP framework would cost more than what is measured. The base URL's path sets the behaviour:
-`http://127.0.0.1:PORT/ms=500,words=60/v1`. Streamed words are the monotonic time of their sending in nanoseconds, so
+A bare asyncio protocol: any HTTP framework would cost more than what is measured. The path sets the behaviour:
+`http://127.0.0.1:PORT/ms=500,words=60/v1`. Streamed words are the monotonic time of their sending, in ns, so
 that a reader on this machine can tell how long each was on its way.
 """
 

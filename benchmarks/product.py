@@ -44,12 +44,12 @@ class Product:
             "DEFAULT_MODEL": "openai:fake", "WORKER_SLOTS": str(self.slots), "PYTHONUNBUFFERED": "1",
             "RATE_LIMIT_PER_KEY": "1000000", "RATE_LIMIT_PER_TENANT": "1000000", "LOG_LEVEL": "WARNING",
         }  # fmt: skip
-        self.process = subprocess.Popen(  # noqa: S603 - our own module
+        self.process = subprocess.Popen(
             [sys.executable, "-m", "config.embedded", "serve"], env=env, stdout=subprocess.PIPE, text=True
         )
         assert self.process.stdout is not None
         text = ""
-        while not (ready := re.search(r"^ready (\S+)", text, re.M)):
+        while not (ready := re.search(r"^ready (\S+)", text, re.MULTILINE)):
             line = self.process.stdout.readline()
             if not line:
                 raise RuntimeError(f"the product did not start:\n{text}")
