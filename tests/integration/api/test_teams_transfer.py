@@ -304,3 +304,16 @@ def test_scopes(api: Any, alice: Any) -> None:
     assert api(alice, "teams:write").get(EXPORT).status_code == 403
     assert api(alice, "teams:read").post(IMPORT, {"document": factories.config(), "dry_run": True}).status_code == 403
     assert api().get(EXPORT).status_code == 401
+
+
+# --- the Team Builder -------------------------------------------------------------------------------------------------
+
+
+def test_an_import_asks_no_model_and_fills_roles_from_templates(api: Any, alice: Any) -> None:
+    open_to_more = factories.config("Solo", allow_TBA_to_recommend_agents=True, allow_TBA_how_many_more=2)
+    named = {**open_to_more, "agent_team_flow": "Solo->Critic"}
+    teams = [{"config": open_to_more}, {"config": named}]
+    document = {"format": "agent-team-builder", "version": 1, "teams": teams}
+    assert sent(api(alice), document, dry_run=True)["counts"]["created"] == 2
+    assert sent(api(alice), document)["counts"]["created"] == 2
+    assert [len(team.config["agents"]) for team in stored(alice)] == [1, 2]
