@@ -239,7 +239,7 @@ def _move(execution: Execution, status: Status, **changes: Any) -> None:
 def _tell(execution: Execution) -> None:
     """Tell those who watch, once it is committed. Ids only: the callback runs outside every scope."""
     news = (execution.tenant_id, execution.id, execution.event_seq)
-    tell: Callable[[], None] = lambda: stream.publish_news(*news)  # noqa: E731
+    tell: Callable[[], object] = lambda: stream.publish_news(*news)  # noqa: E731
     transaction.on_commit(tell)
 
 
