@@ -175,8 +175,8 @@ class DeleteView(ApiView):
     """DELETE /delete_team."""
 
     scopes = {"DELETE": "teams:write"}
-    queries = {"DELETE": shapes.TeamQuery}
-    query: shapes.TeamQuery
+    queries = {"DELETE": shapes.DeleteQuery}
+    query: shapes.DeleteQuery
 
     @describe(
         "Delete softly",
@@ -186,7 +186,7 @@ class DeleteView(ApiView):
     )
     def delete(self, _request: Request) -> Response:
         """Delete a team softly: nothing is removed, `POST /api/v1/teams/{id}/restore` brings it back."""
-        team = team_delete(actor=self.actor, team_id=self.query.team_id)
+        team = team_delete(actor=self.actor, team_id=self.query.team_id, reason=self.query.reason)
         return self.answer(shapes.Deleted(team_id=team.id, deleted=True))
 
 

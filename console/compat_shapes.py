@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import BeforeValidator, Field
 
 from executions.api_shapes import LogEntry
-from teams.api_shapes import CONFIG_EXAMPLE, SUMMARIES_EXAMPLE, TEAM_ID, AgentSummary
+from teams.api_shapes import CONFIG_EXAMPLE, SUMMARIES_EXAMPLE, TEAM_ID, AgentSummary, ReasonQuery
 from teams.shapes import Answer, Query
 
 
@@ -29,6 +29,12 @@ class SaveQuery(Query):
 
 class TeamQuery(Query):
     """Which team."""
+
+    team_id: TeamId
+
+
+class DeleteQuery(ReasonQuery):
+    """Which team, and why."""
 
     team_id: TeamId
 

@@ -5,7 +5,9 @@ workers are reported, but a run is accepted without them and waits. `full`: all 
 """
 
 import logging
+import threading
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cache
@@ -26,6 +28,12 @@ SILENT = timedelta(seconds=15)
 """A worker that has not reported for so long is taken for dead; it reports every HEARTBEAT_SECONDS."""
 
 REDIS_TIMEOUT_SECONDS = 1.0
+
+DATABASE_SECONDS = 3.0
+"""Longest wait for the database; a request may wait longer for a connection, a probe must not."""
+
+_questions = threading.Lock()
+_question: "Future[str] | None" = None
 
 logger = logging.getLogger(__name__)
 
@@ -96,12 +104,35 @@ def inspect() -> Report:
 
 
 def _database_trouble() -> str:
+    """Ask for an answer within DATABASE_SECONDS; a thread does, since a stopped server keeps whoever asks waiting.
+
+    One at a time: while a question is still open the next ones wait for its answer, and no further.
+    """
+    global _question  # noqa: PLW0603 - one for the whole process is the point
+    with _questions:
+        if _question is None or _question.done():
+            _question = Future()
+            threading.Thread(target=_ask_database, args=(_question,), name="health-database", daemon=True).start()
+        asked = _question
+    try:
+        return asked.result(timeout=DATABASE_SECONDS)
+    except TimeoutError:
+        logger.warning("health: the database did not answer within %s s", DATABASE_SECONDS)
+        return "does not answer"
+
+
+def _ask_database(told: "Future[str]") -> None:
     def ask() -> str:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
         return ""
 
-    return _asked(ask)
+    trouble = "does not answer"
+    try:
+        trouble = _asked(ask)
+    finally:
+        told.set_result(trouble)
+        connection.close()
 
 
 def _asked(question: Callable[[], str]) -> str:

@@ -171,7 +171,10 @@ class TeamView(ApiView):
 
     @describe("Delete a team", answer=TeamDeleted, example={"team_id": TEAM_ID, "deleted": True})
     def delete(self, request: Request, team_id: UUID) -> Response:
-        """Delete softly: it answers 404 from now on, runs in hand go on, and `restore` brings it back."""
+        """Delete softly: it answers 404 from now on, runs in hand go on, and `restore` brings it back.
+
+        The reason may also be sent as `{"reason": "..."}`, by clients that send a body with DELETE.
+        """
         reason = self.body(WhyBody).reason if has_body(request) else ""
         team_delete(actor=self.actor, team_id=team_id, reason=reason or self.query.reason)
         return self.answer(TeamDeleted(team_id=team_id, deleted=True))

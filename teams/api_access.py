@@ -265,7 +265,7 @@ class MembersView(ApiView):
         headers=(LOCATION,),
     )
     def post(self, _request: Request) -> Response:
-        """Make a user of this platform a member."""
+        """Make a user of this platform a member. A tenant's admins alone may; they learn which usernames exist."""
         body = self.body(MemberAdd)
         row = members.member_add(actor=self.actor, username=body.username, role=body.role, reason=body.reason)
         return self.answer(_member(row), 201, Location=reverse("api-member", args=[row.pk]))

@@ -73,9 +73,10 @@ def team_update(
     with locked(actor, team_id) as team:
         expect(team, expected_version)
         still_at(team, prepared)
-        if name is not None and name.strip():
-            team.name = name.strip()
-        store_version(team, actor, prepared, reason, "team.update", before={"version": team.version})
+        before: dict[str, Any] = {"version": team.version}
+        if name is not None and name.strip() not in {"", team.name}:
+            before["name"], team.name = team.name, name.strip()
+        store_version(team, actor, prepared, reason, "team.update", before=before)
     return Saved(team, prepared.additions, prepared.warnings)
 
 

@@ -74,6 +74,8 @@ def store_version(
     after = {"version": team.version, "config_hash": team.config_hash, "additions": prepared.additions}
     if prepared.proposed:
         after["proposal"] = audited_proposal(team.pending_proposal)
+    if before and "name" in before:
+        after["name"] = team.name
     audit.record(actor, action, team, before=before, after=after, reason=reason)
 
 

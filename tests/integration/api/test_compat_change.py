@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from teams.models import Team
+from teams.models import AuditEntry, Team
 from teams.services import team_update
 from teams.tenancy import tenant
 from tests import factories
@@ -117,3 +117,10 @@ def test_the_team_is_required(api: Any, alice: Any, method: str, route: str) -> 
     answer = getattr(api(alice), method)(f"/{route}?target_version=1" if route == "rollback_team" else f"/{route}")
     assert answer.status_code == 400
     assert answer.json()["errors"] == [{"loc": "team_id", "msg": "is required: add it"}]
+
+
+def test_why_it_was_deleted(api: Any, alice: Any) -> None:
+    team = factories.team(alice)
+    assert api(alice).delete(f"/delete_team?team_id={team.id}&reason=obsolete").status_code == 200
+    with tenant(alice.tenant.id):
+        assert AuditEntry.objects.get(action="team.delete").reason == "obsolete"

@@ -1,6 +1,8 @@
 """/health/live, /health/ready and /health/full."""
 
 import re
+import threading
+import time
 from typing import Any
 
 import pytest
@@ -78,3 +80,22 @@ def test_a_database_that_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("url", ["/health/live", "/health/ready", "/health/full"])
 def test_only_to_be_read(url: str) -> None:
     assert Client().post(url).status_code == 405
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_database_that_does_not_answer_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that accepts connections and then says nothing, as a stopped one does."""
+    answered = threading.Event()
+
+    def never(_question: Any) -> str:
+        answered.wait(20)
+        return ""
+
+    monkeypatch.setattr(health, "DATABASE_SECONDS", 0.2)
+    monkeypatch.setattr(health, "_asked", never)
+    before = threading.active_count()
+    began = time.monotonic()
+    assert [Client().get("/health/ready").status_code for _ in range(5)] == [503] * 5
+    assert time.monotonic() - began < 3
+    assert threading.active_count() <= before + 1
+    answered.set()

@@ -90,3 +90,11 @@ def test_a_host_that_is_not_ours() -> None:
 def test_under_admin_it_is_a_page(client: Client) -> None:
     answer = client.get("/admin/nothing/there/")
     assert "json" not in answer.get("Content-Type", "")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("url", ["/api/v1/teams", "/build"])
+def test_options_tells_nothing_of_a_view(api: Any, alice: Any, url: str) -> None:
+    answer = api(alice).options(url)
+    assert_problem(answer, 405)
+    assert "OPTIONS" not in answer["Allow"]

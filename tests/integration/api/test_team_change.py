@@ -108,3 +108,19 @@ def test_if_match_that_is_no_version(api: Any, alice: Any, if_match: str) -> Non
     answer = api(alice).put(f"/api/v1/teams/{team.id}", {"config": OTHER}, headers={"If-Match": if_match})
     assert answer.status_code == 400
     assert answer.json()["errors"][0]["loc"] == "If-Match"
+
+
+def test_a_new_name_beside_a_new_config_is_in_the_audit_trail(api: Any, alice: Any) -> None:
+    team = factories.team(alice)
+    api(alice).patch(f"/api/v1/teams/{team.id}", {"config": factories.config(max_turns=3), "name": "Other"})
+    with tenant(alice.tenant.id):
+        entry = AuditEntry.objects.get(action="team.update")
+    assert entry.before == {"version": 1, "name": team.name}
+    assert (entry.after["version"], entry.after["name"]) == (2, "Other")
+
+
+def test_a_name_that_stays_is_not(api: Any, alice: Any) -> None:
+    team = factories.team(alice)
+    api(alice).patch(f"/api/v1/teams/{team.id}", {"config": factories.config(max_turns=3), "name": team.name})
+    with tenant(alice.tenant.id):
+        assert AuditEntry.objects.get(action="team.update").before == {"version": 1}
