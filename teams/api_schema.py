@@ -130,7 +130,7 @@ class AutoSchema(BaseAutoSchema):
         statuses = [400, 401, 403, 406, 413, 429, 500, 503]
         if "{" in self.path:
             statuses.append(404)
-        if self.method in {"POST", "PUT", "PATCH"} and self.get_request_serializer() is not None:
+        if self.method != "GET":
             statuses.append(415)
         return statuses
 

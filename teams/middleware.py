@@ -8,7 +8,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase
 from django.utils.decorators import sync_and_async_middleware
 
-from teams.problems import problem_response, too_large
+from teams.problems import UnsupportedMediaType, problem_response, too_large
 
 GetResponse = Callable[[HttpRequest], Any]
 
@@ -48,19 +48,30 @@ def _policy(path: str) -> str:
 
 @sync_and_async_middleware
 def body_limit(get_response: GetResponse) -> GetResponse:
-    """Refuse a body above the limit before anything reads it. `measured` gives chunked bodies a length to check."""
+    """Refuse a body above the limit, or in a form nobody here unpacks, before anything reads it.
+
+    `measured` gives chunked bodies a length to check.
+    """
     if iscoroutinefunction(get_response):
 
         async def answer(request: HttpRequest) -> HttpResponseBase:
-            return problem_response(too_large()) if _is_too_large(request) else await get_response(request)
+            return _refusal(request) or await get_response(request)
 
         return answer
-    return lambda request: problem_response(too_large()) if _is_too_large(request) else get_response(request)
+    return lambda request: _refusal(request) or get_response(request)
 
 
-def _is_too_large(request: HttpRequest) -> bool:
-    length = request.META.get("CONTENT_LENGTH") or "0"
-    return length.isdecimal() and int(length) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+def _refusal(request: HttpRequest) -> HttpResponseBase | None:
+    text = request.META.get("CONTENT_LENGTH") or "0"
+    length = int(text) if text.isdecimal() else 0
+    if length > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
+        return problem_response(too_large())
+    packed = request.headers.get("Content-Encoding", "identity").strip().lower()
+    if length and packed not in {"", "identity"}:
+        return problem_response(
+            UnsupportedMediaType("Send the body as it is: Content-Encoding is not understood here.")
+        )
+    return None
 
 
 Scope = dict[str, Any]

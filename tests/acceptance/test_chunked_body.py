@@ -1,7 +1,10 @@
 """Bodies that come in chunks, without a length: read like any other, and refused when they are too large."""
 
+import gzip
 import json
-from collections.abc import Iterator
+import socket
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import httpx
@@ -20,8 +23,10 @@ def web() -> Iterator[WebProcess]:
         yield running
 
 
-def send(web: WebProcess, key: str, chunks: Iterator[bytes]) -> httpx.Response:
-    headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+def send(
+    web: WebProcess, key: str, chunks: Iterator[bytes], more: Mapping[str, str] = MappingProxyType({})
+) -> httpx.Response:
+    headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json", **more}
     return httpx.post(f"{web.address}/api/v1/teams", content=chunks, headers=headers, timeout=30)
 
 
@@ -36,3 +41,22 @@ def test_refused_above_the_limit(web: Any, alice: Any) -> None:
     answer = send(web, alice.key(), (b" " * 100_000 for _ in range(60)))
     assert answer.status_code == 413
     assert answer.headers["Content-Type"] == "application/problem+json"
+
+
+def test_chunks_that_are_compressed_are_refused(web: Any, alice: Any) -> None:
+    body = gzip.compress(json.dumps({"config": factories.config()}).encode())
+    answer = send(web, alice.key(), iter([body[:50], body[50:]]), {"Content-Encoding": "gzip"})
+    assert answer.status_code == 415
+
+
+def test_no_length_and_no_chunks_is_no_body(web: Any, alice: Any) -> None:
+    """What httpx cannot send: HTTP says such a request ends with its headers."""
+    head = (
+        f"POST /api/v1/teams HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {alice.key()}\r\n"
+        "Content-Type: application/json\r\nConnection: close\r\n\r\n"
+    )
+    with socket.create_connection(("127.0.0.1", web.port), 10) as connection:
+        connection.sendall(head.encode())
+        answer = b"".join(iter(lambda: connection.recv(65536), b""))
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert b"\"loc\":\"config\"" in answer

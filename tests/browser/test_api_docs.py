@@ -12,6 +12,27 @@ def test_the_page_shows_the_operations(page: Page) -> None:
     expect(page.get_by_text("List teams").first).to_be_visible()
 
 
+def test_every_operation_is_listed(page: Page) -> None:
+    page.goto("/api/docs/")
+    expect(page.get_by_text("List teams").first).to_be_visible()
+    document = page.request.get("/api/schema/", headers={"Accept": "application/vnd.oai.openapi+json"}).json()
+    wanted = {(method.upper(), path) for path, methods in document["paths"].items() for method in methods}
+    shown = page.locator(".opblock-summary").evaluate_all(
+        "all => all.map(one => [one.querySelector('.opblock-summary-method').textContent.trim(),"
+        " one.querySelector('[data-path]').dataset.path])"
+    )
+    assert {(method, path) for method, path in shown} == wanted
+    assert len(wanted) > 40
+
+
+def test_a_refusal_is_explained(page: Page) -> None:
+    page.goto("/api/docs/")
+    page.get_by_text("Create a team").first.click()
+    for status in ("400", "401", "415", "429"):
+        expect(page.locator(f"tr.response[data-code='{status}']").first).to_be_visible()
+    expect(page.locator("tr.response[data-code='429']").first).to_contain_text("Retry-After")
+
+
 def test_an_operation_opens_with_its_example(page: Page) -> None:
     page.goto("/api/docs/")
     page.get_by_text("Create a team").first.click()

@@ -1,6 +1,7 @@
 """Bodies above the limit are refused before they are read, whatever they say of their length."""
 
 import asyncio
+import gzip
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -31,6 +32,24 @@ def test_a_length_above_the_limit(api: Any, alice: Any) -> None:
 def test_a_length_that_is_none(api: Any, alice: Any, length: str) -> None:
     answer = api(alice).post("/api/v1/teams", {"config": {}}, CONTENT_LENGTH=length)
     assert 400 <= answer.status_code < 500
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("encoding", ["gzip", "br", "gzip, identity"])
+@pytest.mark.parametrize("url", ["/api/v1/teams", "/build"])
+def test_a_compressed_body_is_not_unpacked(api: Any, alice: Any, url: str, encoding: str) -> None:
+    body = gzip.compress(json.dumps(factories.config()).encode())
+    answer = api(alice).generic("POST", url, body, "application/json", headers={"Content-Encoding": encoding})
+    assert answer.status_code == 415
+    assert answer["Content-Type"] == "application/problem+json"
+    assert "Content-Encoding" in answer.json()["detail"]
+
+
+@pytest.mark.django_db
+def test_an_encoding_that_is_none(api: Any, alice: Any) -> None:
+    body = json.dumps(factories.config())
+    headers = {"Content-Encoding": "Identity"}
+    assert api(alice).generic("POST", "/build", body, "application/json", headers=headers).status_code == 200
 
 
 def chunks(*bodies: bytes) -> Iterator[dict[str, Any]]:
