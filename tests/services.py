@@ -36,6 +36,13 @@ def pytest_load_initial_conftests() -> Generator[None, object, object]:
 
 
 @pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the browser's tests last: Playwright leaves an event loop running in this thread, and under it no
+    `asyncio.run` and no `async_to_sync` of another test works."""
+    items.sort(key=lambda item: "browser" in item.path.parts)
+
+
+@pytest.hookimpl(trylast=True)
 def pytest_unconfigure() -> None:
     """Stop them, also after Ctrl-C."""
     _stop()
