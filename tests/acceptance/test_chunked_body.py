@@ -59,4 +59,4 @@ def test_no_length_and_no_chunks_is_no_body(web: Any, alice: Any) -> None:
         connection.sendall(head.encode())
         answer = b"".join(iter(lambda: connection.recv(65536), b""))
     assert answer.startswith(b"HTTP/1.1 400 ")
-    assert b"\"loc\":\"config\"" in answer
+    assert b'"loc":"config"' in answer
