@@ -8,6 +8,7 @@ import atexit
 import os
 import secrets
 import shutil
+import signal
 import tempfile
 import time
 from collections.abc import Callable, Generator
@@ -29,8 +30,10 @@ _folders: list[Path] = []
 def pytest_load_initial_conftests() -> Generator[None, object, object]:
     """Start the services before any settings or conftest are read."""
     if not _folders:
-        # Also when pytest dies on its way to `pytest_unconfigure`, for instance in a conftest with an error.
+        # Also when pytest dies on its way to `pytest_unconfigure`, for instance in a conftest with an error,
         atexit.register(_stop)
+        # and when a time limit ends it.
+        signal.signal(signal.SIGTERM, lambda *_: pytest.exit("terminated", returncode=143))
         _prepare()
     return (yield)
 

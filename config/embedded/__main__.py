@@ -1,7 +1,6 @@
 """`python -m config.embedded serve` and `python -m config.embedded demo`."""
 
 import argparse
-import json
 import os
 import sys
 
@@ -47,7 +46,7 @@ def _run(command: str, choice: Choice, data: DataDir, interrupts: Interrupts) ->
         for name in data.end_leftovers(supervisor.pause):
             _report(f"{name} was left behind by a command that was killed; it is stopped now")
         stack = Stack(choice, data, supervisor, os.environ)
-        tenant = _start(stack, choice, data)
+        tenant = _start(stack, choice, data, neighbour=command == "demo")
         if command == "demo":
             status = _demo(stack, supervisor, tenant)
         if command == "serve" or _stays():
@@ -66,7 +65,7 @@ def _run(command: str, choice: Choice, data: DataDir, interrupts: Interrupts) ->
     return status if orderly else 1
 
 
-def _start(stack: Stack, choice: Choice, data: DataDir) -> dict[str, str]:
+def _start(stack: Stack, choice: Choice, data: DataDir, *, neighbour: bool) -> dict[str, str]:
     """Bring all parts up, say where they are, and return the demo tenant's login and key."""
     _out.print(f"starting (data and logs in {data.root})")
     for notice in choice.notices:
@@ -74,7 +73,7 @@ def _start(stack: Stack, choice: Choice, data: DataDir) -> dict[str, str]:
     stack.start_services()
     if not stack.has_model:
         _report("There is no local model on this machine. " + local_model.HOW_TO_REPLACE)
-    login: dict[str, str] = json.loads(stack.manage("demo_tenant", "--password-file", str(data.demo_password)))
+    login = stack.prepare(neighbour=neighbour)
     stack.start_product()
     _introduce(stack, login)
     if stack.local_model:
@@ -99,19 +98,9 @@ def _demo(stack: Stack, supervisor: Supervisor, login: dict[str, str]) -> int:
         "DEMO_URL": stack.address,
         "DEMO_API_KEY": login["api_key"],
         "DEMO_HAS_MODEL": "1" if stack.has_model else "",
-        "DEMO_NEIGHBOUR_KEY": _neighbour_key(stack),
+        "DEMO_NEIGHBOUR_KEY": login["neighbour_key"],
     }
     return supervisor.run_in_front((sys.executable, "-m", "config.embedded.demo"), environment, PROJECT)
-
-
-def _neighbour_key(stack: Stack) -> str:
-    """Return a key of a second tenant, who is made at the first demo."""
-    make = ("create_api_key", "--tenant", "neighbour", "--scopes", "all", "--name", "demo", "--expires", "1")
-    try:
-        return stack.manage(*make).strip()
-    except EmbeddedError:
-        stack.manage("create_tenant", "neighbour")
-        return stack.manage(*make).strip()
 
 
 def _stays() -> bool:

@@ -1,5 +1,6 @@
 """The product's parts, in order: PostgreSQL, Redis, model, then web and worker on top of them."""
 
+import json
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -51,21 +52,24 @@ class Stack:
         """Where the product is reached."""
         return f"http://{LOOPBACK}:{self.port}"
 
-    def manage(self, *words: str) -> str:
-        """Run a management command as the tables' owner may, and return what it printed."""
-        environment = {**self._environment, **self._product, "READ_EMBEDDED_ENV": "false"}
-        return self._supervisor.run((sys.executable, str(PROJECT / "manage.py"), *words), environment, PROJECT)
-
     def start_services(self) -> None:
-        """Start PostgreSQL, Redis and the model, each unless it runs elsewhere, and prepare the database."""
+        """Start PostgreSQL, Redis and the model, each unless it runs elsewhere, and make the database's roles."""
         admin_url = self._start_postgres()
         self._start_redis()
         self._start_model()
         self._supervisor.await_ready("postgres")
         if admin_url:
             self._make_roles(admin_url)
-        self.manage("migrate", "--verbosity", "0")
-        self._supervisor.await_ready("redis", "model")
+
+    def prepare(self, *, neighbour: bool) -> dict[str, str]:
+        """Migrate as the tables' owner, make the demo tenant, and return its login and API key.
+
+        With `neighbour` also a key of a second tenant.
+        """
+        environment = {**self._environment, **self._product, "READ_EMBEDDED_ENV": "false"}
+        words = (str(self._data.demo_password), *(("--neighbour",) if neighbour else ()))
+        printed = self._supervisor.run((*_module("config.embedded.prepare"), *words), environment, PROJECT)
+        return dict(json.loads(printed))
 
     def start_product(self) -> None:
         """Start web and worker; from here on `manage.py` with the same DATA_DIR finds the services."""
@@ -75,7 +79,7 @@ class Stack:
         base |= {"READ_EMBEDDED_ENV": "false", "PYTHONUNBUFFERED": "1"}
         self._start("worker", self._worker(base), lambda child: child.has_logged(" ready."))
         self._start("web", self._web(base), lambda _: local_model.get_json(f"{self.address}/health/ready") is not None)
-        self._supervisor.await_ready("worker", "web")
+        self._supervisor.await_ready("redis", "model", "worker", "web")
 
     @property
     def has_model(self) -> bool:
@@ -96,6 +100,7 @@ class Stack:
         self._supervisor.start(Part(child, lambda: ready(child), before_restart=before))
 
     def _release_cluster(self) -> None:
+        postgres.system_user(self._data.root)  # once more: permissions may have been tightened meanwhile
         postgres.release(self._data.cluster, self._supervisor.pause)
 
     def _start_postgres(self) -> str:
