@@ -2,6 +2,7 @@
 
 import io
 import re
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -100,3 +101,16 @@ def test_served_to_anybody(client: Any) -> None:
     answer = client.get("/api/schema/")
     assert answer.status_code == 200
     assert b"/api/v1/teams/{team_id}" in answer.content
+
+
+@pytest.mark.django_db
+def test_served_in_either_form_and_made_once(client: Any, document: Any) -> None:
+    form = "application/vnd.oai.openapi+json"
+    served = client.get("/api/schema/", headers={"Accept": form})
+    assert served["Content-Type"] == form
+    assert served.json()["paths"].keys() == document["paths"].keys()
+    assert client.get("/api/schema/")["Content-Type"] == "application/vnd.oai.openapi"
+    began = time.monotonic()
+    for _ in range(10):
+        client.get("/api/schema/")
+    assert time.monotonic() - began < 1
