@@ -25,9 +25,13 @@ from django.core.handlers.wsgi import WSGIHandler
 from django.core.signals import request_finished, request_started
 from django.db import close_old_connections, connection, transaction
 from django.test import AsyncClient
+from django.utils import timezone
 from drf_spectacular.generators import SchemaGenerator
+from schemathesis.generation.meta import TestPhase
 from schemathesis.specs.openapi import checks
 
+from teams.models import ApiKey
+from teams.tenancy import tenant
 from tests.conftest import _empty_tables
 from tests.contracts.world import OWN, Rows, build
 
@@ -44,6 +48,9 @@ unexpected-methods = []
 [phases.stateful]
 enabled = false
 """
+
+ALIKE = {"/api/v1/teams/{team_id}", "/teams", "/update_team", "/execute"}
+"""They read a config as POST /api/v1/teams, /validate and /build do, where its hundreds of edges are tried."""
 
 CHECKS = [
     schemathesis.checks.not_a_server_error,
@@ -74,7 +81,10 @@ def world(django_db_setup: None, django_db_blocker: Any) -> Iterator[Rows]:
     for signal in (request_started, request_finished):
         signal.disconnect(close_old_connections)
     with django_db_blocker.unblock():
-        yield build("schemathesis", OWN)
+        rows = build("schemathesis", OWN)
+        with tenant(rows.who.tenant.id):  # else each request would note anew that the key was used, and be undone
+            ApiKey.objects.update(last_used_at=timezone.now() + timedelta(hours=1))
+        yield rows
         _empty_tables()
     for signal in (request_started, request_finished):
         signal.connect(close_old_connections)
@@ -87,6 +97,8 @@ def _quick(settings: Any) -> None:
 
 @plain.parametrize()
 def test_every_answer_is_as_documented(case: schemathesis.Case, world: Rows) -> None:
+    if case.operation.path in ALIKE and case.meta and case.meta.phase.name is TestPhase.COVERAGE:
+        return
     _name_rows(case, world)
     with transaction.atomic():
         response = case.call(headers={"Authorization": f"Bearer {world.key}"})
