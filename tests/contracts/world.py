@@ -52,6 +52,8 @@ def build(slug: str, text: str) -> Rows:
     of = Tenant.objects.create(slug=slug, name=f"{slug} {text}")
     who = factories.person(f"admin-{text}", of, Role.ADMIN)
     key = who.key()
+    for number in range(1, CURSOR_ROWS):
+        factories.person(f"viewer-{text}-{number}", of, Role.VIEWER)
     for number in range(CURSOR_ROWS):
         key_create(actor=who.actor, name=f"{text} {number}", scopes=["teams:read"])
     teams = [_team(who, text) for _number in range(CURSOR_ROWS)]
@@ -108,7 +110,7 @@ def _by_parameter(who: Person, team: Team, run: Execution, text: str) -> dict[st
             "team_id": str(team.id),
             "execution_id": str(run.id),
             "key_id": str(ApiKey.objects.filter(name=f"{text} 0").get().id),
-            "member_id": str(Membership.objects.get().pk),
+            "member_id": str(Membership.objects.get(user=who.user).pk),
             "role": f"{text} role",
             "tenant_id": who.tenant.slug,
         }
