@@ -211,6 +211,7 @@ REAP_SECONDS = env.float("REAP_SECONDS", default=1.0)
 DRAIN_SECONDS = env.float("DRAIN_SECONDS", default=25.0)
 LLM_TIMEOUT_SECONDS = env.float("LLM_TIMEOUT_SECONDS", default=120.0)
 RUN_TIMEOUT_SECONDS = env.float("RUN_TIMEOUT_SECONDS", default=3600.0)
+CONTEXT_OVERFLOW = env.str("CONTEXT_OVERFLOW", default="cut")  # or summary: docs/providers.md
 RETRY_MAX_TRIES = env.int("RETRY_MAX_TRIES", default=3)
 TENANT_RUN_LIMIT = env.int("TENANT_RUN_LIMIT", default=1000)
 

@@ -9,8 +9,8 @@ Step keys come from round and place alone, never from LangGraph's ids, which are
 """
 
 import operator
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Annotated, Any, TypedDict
 
@@ -29,10 +29,12 @@ from executions.runspec import (
     Speak,
     Spoken,
     StoppedBy,
+    Summary,
     Turn,
     cut,
 )
 from executions.stopping import stop
+from executions.summaries import summed_up
 
 __all__ = ["AgentRun", "Conversation", "NodeCall", "Place", "RunSpec", "Spoken", "Turn", "run_team"]
 
@@ -42,6 +44,7 @@ SPARE_STEPS = 10
 
 class _State(TypedDict, total=False):
     turns: Annotated[list[Turn], operator.add]
+    summaries: Annotated[dict[str, Summary], operator.or_]
     stopped_by: StoppedBy
     final_answer: str
 
@@ -62,7 +65,7 @@ def run_team(spec: RunSpec, given: object, speak: Speak) -> Conversation:
     """
     steps = spec.max_turns * len(spec.flow)
     state = _compiled(len(spec.flow)).invoke(
-        {"turns": []},
+        {"turns": [], "summaries": {}},
         {"recursion_limit": steps + SPARE_STEPS, "max_concurrency": 1},
         context=_Run(spec, given, speak),
     )
@@ -92,11 +95,10 @@ def _stopped(state: _State) -> bool:
 def _node(index: int) -> Callable[..., dict[str, Any]]:
     def node(state: _State, runtime: Runtime[_Run]) -> dict[str, Any]:
         turns = state["turns"]
-        turn = _next_turn(runtime.context, index, turns)
+        turn, summaries = _next_turn(runtime.context, index, turns, state["summaries"])
+        said = {"turns": [turn], "summaries": summaries}
         stopped = stop([*turns, turn], last_of_run=_is_last(runtime.context.spec, turn))
-        if stopped is None:
-            return {"turns": [turn]}
-        return {"turns": [turn], "stopped_by": stopped[0], "final_answer": stopped[1]}
+        return said if stopped is None else {**said, "stopped_by": stopped[0], "final_answer": stopped[1]}
 
     return node
 
@@ -105,8 +107,10 @@ def _is_last(spec: RunSpec, turn: Turn) -> bool:
     return turn.turn >= spec.max_turns * len(spec.flow)
 
 
-def _next_turn(run: _Run, index: int, turns: Sequence[Turn]) -> Turn:
-    """Have the agent at this place of the flow speak."""
+def _next_turn(
+    run: _Run, index: int, turns: Sequence[Turn], summaries: Mapping[str, Summary]
+) -> tuple[Turn, dict[str, Summary]]:
+    """Have the agent at this place of the flow speak. Also returns the summary it was told, by its role."""
     place = run.spec.flow[index]
     agent = run.spec.agents[place.role]
     round_number = len(turns) // len(run.spec.flow) + 1
@@ -117,12 +121,13 @@ def _next_turn(run: _Run, index: int, turns: Sequence[Turn]) -> Turn:
         round=round_number,
         turn=len(turns) + 1,
         agent=agent,
-        messages=render(run.spec, place.role, run.given, turns),
+        messages=[],
     )
-    spoken = run.speak(call)
+    summary = summed_up(run.spec, run.given, call, turns, summaries.get(place.role), run.speak)
+    spoken = run.speak(replace(call, messages=render(run.spec, place.role, run.given, turns, summary)))
     if not isinstance(spoken.message, str):
         raise TypeError(f"{call.key}: a message is text, not {type(spoken.message).__name__}")
-    return Turn(
+    turn = Turn(
         turn=call.turn,
         round=call.round,
         role=call.role,
@@ -133,3 +138,4 @@ def _next_turn(run: _Run, index: int, turns: Sequence[Turn]) -> Turn:
         tokens_out=spoken.tokens_out,
         ms=spoken.ms,
     )
+    return turn, {place.role: summary} if summary else {}

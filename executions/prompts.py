@@ -1,7 +1,7 @@
 """What an agent is told when it is its turn: a pure function of the spec, the input and what was said.
 
-The words are part of a step's request hash, so a change here is a new renderer version: add a function to RENDERERS,
-raise RENDERER_VERSION and keep the one before, by which runs already under way go on.
+The words are part of a step's request hash, so a change here is a new renderer version: add to SYSTEM, raise
+RENDERER_VERSION and keep the one before, by which runs already under way go on.
 
 Messages are one `system`, then `user` and `assistant` in turn, ending with `user`, because many servers' chat
 templates take nothing else: what others said between two of the agent's own messages is one `user` message.
@@ -9,10 +9,12 @@ templates take nothing else: what others said between two of the agent's own mes
 
 import json
 from collections.abc import Callable, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Final
 
 from agents.llm_errors import ContextTooLong
-from executions.runspec import AgentRun, RunSpec, Turn, cut
+from executions.runspec import AgentRun, RunSpec, Summary, Turn, cut
+from executions.stopping import LEADER, MARK
 
 Message = dict[str, Any]
 
@@ -23,14 +25,8 @@ MESSAGE_TOKENS = 4  # roles and separators around each message
 MARK_TOKENS = 16  # "[12 earlier turns left out]" and the call to go on
 CHARS_PER_TOKEN = 3
 
-
-def render(spec: RunSpec, role: str, given: object, turns: Sequence[Turn]) -> list[Message]:
-    """The messages for `role`'s next turn, by the renderer the run began with.
-
-    Raises ContextTooLong when goal and instructions alone do not fit the model, KeyError for a renderer we no longer
-    have.
-    """
-    return RENDERERS[spec.renderer](spec, role, given, turns)
+HOW_TO_END = f"When the goal is reached, and only then, write {MARK} and after it the team's complete answer."
+HOW_TO_CONCLUDE = "When no answer can be reached, begin a line with CONCLUDE and say why."
 
 
 def estimated_tokens(text: str) -> int:
@@ -51,23 +47,50 @@ def input_text(given: object) -> str:
     return json.dumps(given, indent=2, sort_keys=True, ensure_ascii=False)
 
 
-def _render_1(spec: RunSpec, role: str, given: object, turns: Sequence[Turn]) -> list[Message]:
+@dataclass(frozen=True)
+class Opening:
+    """How every prompt of an agent begins, and the tokens left after it for what was said."""
+
+    system: str
+    text: str
+    room: int
+
+
+def opening(spec: RunSpec, role: str, given: object) -> Opening:
+    """The beginning of `role`'s prompts. Raises as `render`."""
     agent = spec.agents[role]
-    system = _system_1(spec, agent)
-    opening = f"Goal: {spec.goal}"
-    if text := input_text(given).strip():
-        opening += f"\n\nInput:\n{text}"
+    system = SYSTEM[spec.renderer](spec, agent)
+    text = f"Goal: {spec.goal}"
+    if said := input_text(given).strip():
+        text += f"\n\nInput:\n{said}"
     budget = agent.context_tokens - _answer_tokens(agent)
-    left = budget - estimated_tokens(system) - estimated_tokens(opening) - 2 * MESSAGE_TOKENS - MARK_TOKENS
-    if left < 0:
+    room = budget - estimated_tokens(system) - estimated_tokens(text) - 2 * MESSAGE_TOKENS - MARK_TOKENS
+    if room < 0:
         raise ContextTooLong(
-            f"Goal, input and instructions of {role} need about {-left} tokens more than {agent.model} reads "
+            f"Goal, input and instructions of {role} need about {-room} tokens more than {agent.model} reads "
             f"({agent.context_tokens}, of which {agent.context_tokens - budget} are for the answer)."
         )
-    kept = _that_fit(turns, role, left)
+    return Opening(system, text, room)
+
+
+def render(
+    spec: RunSpec, role: str, given: object, turns: Sequence[Turn], summary: Summary | None = None
+) -> list[Message]:
+    """The messages for `role`'s next turn, by the renderer the run began with. A summary stands for the turns it covers
+    (executions/summaries.py).
+
+    Raises ContextTooLong when goal and instructions alone do not fit the model, KeyError for a renderer we no longer
+    have.
+    """
+    begins = opening(spec, role, given)
+    text, room = begins.text, begins.room
+    if summary:
+        told = f"\n\nWhat was said in the first {summary.turns} turns, in short:\n{summary.text}"
+        text, room, turns = text + told, room - estimated_tokens(told), turns[summary.turns :]
+    kept = that_fit(turns, role, room)
     if len(kept) < len(turns):
-        opening += f"\n\n[{len(turns) - len(kept)} earlier turns left out]"
-    return _alternating([{"role": "system", "content": system}, {"role": "user", "content": opening}, *kept])
+        text += f"\n\n[{len(turns) - len(kept)} earlier turns left out]"
+    return _alternating([{"role": "system", "content": begins.system}, {"role": "user", "content": text}, *kept])
 
 
 def _system_1(spec: RunSpec, agent: AgentRun) -> str:
@@ -77,13 +100,25 @@ def _system_1(spec: RunSpec, agent: AgentRun) -> str:
     return "\n".join(line.strip() for line in lines if line.strip())
 
 
+def _system_2(spec: RunSpec, agent: AgentRun) -> str:
+    """As before, and how to end: a team whose own instructions never say so would use up all its rounds."""
+    lines = [_system_1(spec, agent), HOW_TO_END]
+    if agent.role == LEADER:
+        lines.append(HOW_TO_CONCLUDE)
+    return "\n".join(lines)
+
+
+SYSTEM: Final[dict[int, Callable[[RunSpec, AgentRun], str]]] = {1: _system_1, 2: _system_2}
+"""An agent's instructions by the version of the renderer; the rest of a prompt is the same in all that we have."""
+
+
 def _answer_tokens(agent: AgentRun) -> int:
     """Room kept for the answer: max_tokens, but never more than half of what the model reads."""
     asked = agent.parameters.get("max_tokens") or DEFAULT_ANSWER_TOKENS
     return min(int(asked), agent.context_tokens // 2)
 
 
-def _that_fit(turns: Sequence[Turn], role: str, tokens: int) -> list[Message]:
+def that_fit(turns: Sequence[Turn], role: str, tokens: int) -> list[Message]:
     """The newest turns within `tokens`, oldest first. One turn takes at most half of the room, so that the newest
     is always seen, cut if need be."""
     chars = min(PROMPT_MESSAGE_CHARS, max(SMALLEST_TURN_CHARS, tokens * CHARS_PER_TOKEN // 2))
@@ -115,7 +150,3 @@ def _alternating(messages: list[Message]) -> list[Message]:
     if joined[-1]["role"] == "assistant":
         joined.append({"role": "user", "content": "It is your turn again. Go on."})
     return joined
-
-
-Renderer = Callable[[RunSpec, str, object, Sequence[Turn]], list[Message]]
-RENDERERS: dict[int, Renderer] = {1: _render_1}

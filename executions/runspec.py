@@ -9,10 +9,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, Self
 
-RENDERER_VERSION = 1  # of new runs; see executions/prompts.py
+RENDERER_VERSION = 2  # of new runs; see executions/prompts.py
 MESSAGE_CHARS = 100_000  # of one agent's message; the rest is cut with a mark
 
 StoppedBy = Literal["final_answer", "concluded", "max_turns"]
+Overflow = Literal["cut", "summary"]
+"""What takes the place of turns that a model has no room for: a mark, or a summary by the model."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,7 @@ class RunSpec:
     max_turns: int
     agents: Mapping[str, AgentRun]
     renderer: int = RENDERER_VERSION
+    overflow: Overflow = "cut"
 
     def __post_init__(self) -> None:
         lost = sorted({place.role for place in self.flow} - self.agents.keys())
@@ -55,9 +58,11 @@ class RunSpec:
             raise ValueError(f"not a run: flow without agents for {lost}, or empty, or no rounds")
 
     @classmethod
-    def of(cls, *, goal: str, roles: Iterable[str], max_turns: int, agents: Iterable[AgentRun]) -> Self:
+    def of(
+        cls, *, goal: str, roles: Iterable[str], max_turns: int, agents: Iterable[AgentRun], overflow: Overflow = "cut"
+    ) -> Self:
         """The spec for roles speaking in this order, up to `max_turns` rounds."""
-        return cls(goal, places(roles), max_turns, {agent.role: agent for agent in agents})
+        return cls(goal, places(roles), max_turns, {agent.role: agent for agent in agents}, overflow=overflow)
 
     @classmethod
     def from_dict(cls, stored: Mapping[str, Any]) -> Self:
@@ -67,12 +72,14 @@ class RunSpec:
             for role, agent in stored["agents"].items()
         }
         flow = tuple(Place(node, role) for node, role in stored["flow"])
-        return cls(stored["goal"], flow, stored["max_turns"], agents, stored["renderer"])
+        overflow = stored.get("overflow", "cut")  # runs that began before there was a choice
+        return cls(stored["goal"], flow, stored["max_turns"], agents, stored["renderer"], overflow)
 
     def to_dict(self) -> dict[str, Any]:
         """JSON for `Execution.resolved_spec`."""
         return {
             "renderer": self.renderer,
+            "overflow": self.overflow,
             "goal": self.goal,
             "max_turns": self.max_turns,
             "flow": [[place.node, place.role] for place in self.flow],
@@ -96,7 +103,10 @@ def places(roles: Iterable[str]) -> tuple[Place, ...]:
 
 @dataclass(frozen=True)
 class NodeCall:
-    """An agent's turn to speak. `key` ("r1/Critic#2") begins the key of every step made for it."""
+    """An agent's turn to speak. `key` ("r1/Critic#2") begins the key of every step made for it.
+
+    With `sums_up` it is not to speak yet: its model is asked to sum up so many turns.
+    """
 
     key: str
     role: str
@@ -105,6 +115,7 @@ class NodeCall:
     turn: int
     agent: AgentRun
     messages: list[dict[str, Any]]
+    sums_up: int = 0
 
 
 @dataclass(frozen=True)
@@ -148,6 +159,14 @@ class Turn:
             "tokens": (self.tokens_in or 0) + (self.tokens_out or 0) if known else None,
             "ms": self.ms,
         }
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What an agent is told in place of the first `turns` turns of the conversation."""
+
+    turns: int
+    text: str
 
 
 @dataclass(frozen=True)

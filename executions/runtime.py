@@ -8,7 +8,7 @@ from typing import Any
 
 from django.conf import settings
 
-from agents.llm import ChatRequest, LLMError, chat_model, cost
+from agents.llm import ChatAnswer, ChatRequest, LLMError, chat_model, cost
 from executions import engine, stream
 from executions.control import Cancelled, Fenced, NonDeterminism, Released
 from executions.graph import NodeCall, RunSpec, Spoken, run_team
@@ -90,7 +90,7 @@ class _Run:
 
     def _speak(self, journal: Journal, call: NodeCall) -> Spoken:
         """An agent's turn: the recorded answer, or one asked for now and recorded before it is used."""
-        place = StepPlace(f"{call.key}/llm0", "llm", call.role, call.round, call.turn)
+        place = _place(call)
         agent = call.agent
         request = {
             "provider": agent.provider, "model": agent.model, "parameters": dict(agent.parameters),
@@ -107,7 +107,7 @@ class _Run:
     def _ask(self, place: StepPlace, call: NodeCall, request: dict[str, Any]) -> Outcome:
         chat = ChatRequest(**request, timeout_s=self._seconds_for_a_call())
         # Reading an answer word by word costs six times the CPU of reading it whole, so it is done for watchers only.
-        if self.hold.watched or self.claimed.spec.get("stream"):
+        if (self.hold.watched or self.claimed.spec.get("stream")) and not call.sums_up:
             with stream.TokenStream(self.hold.tenant_id, self.hold.execution_id, place.key) as tokens:
                 answer = chat_model(chat.provider).chat(chat, tokens.write)
         else:
@@ -116,7 +116,7 @@ class _Run:
         text = storable(answer.text)
         return Outcome(
             result={"text": text, "tool_calls": answer.tool_calls, "ms": answer.raw_ms, "model": answer.model},
-            display={"name": call.name, "message": text, "tool_calls": answer.tool_calls, "model": answer.model},
+            display=_display(call, text, answer),
             tokens_in=answer.tokens_in,
             tokens_out=answer.tokens_out,
             cost=price,
@@ -142,6 +142,18 @@ def backoff_seconds(tries: int) -> float:
     """Full jitter: anything up to base * 2^(tries-1), so that runs that failed together do not return together.
     https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/"""
     return random.uniform(0, min(BACKOFF_CAP_SECONDS, BACKOFF_BASE_SECONDS * 2 ** (tries - 1)))  # noqa: S311
+
+
+def _place(call: NodeCall) -> StepPlace:
+    # A summary is no turn of the conversation, so it is a note; it has tokens and a cost like every call.
+    end, kind = ("summary", "note") if call.sums_up else ("llm0", "llm")
+    return StepPlace(f"{call.key}/{end}", kind, call.role, call.round, call.turn)
+
+
+def _display(call: NodeCall, text: str, answer: ChatAnswer) -> dict[str, Any]:
+    if call.sums_up:
+        return {"note": f"The first {call.sums_up} turns, summed up for {call.role}: {text}", "model": answer.model}
+    return {"name": call.name, "message": text, "tool_calls": answer.tool_calls, "model": answer.model}
 
 
 def storable(text: str) -> str:

@@ -184,6 +184,7 @@ def _resolved(actor: Actor, team: Team, pinned: Any) -> dict[str, Any]:
         roles=ready.roles,
         max_turns=ready.max_turns,
         agents=[_agent_run(agent) for agent in ready.agents],
+        overflow=settings.CONTEXT_OVERFLOW,
     )
     return {**run.to_dict(), "notes": _notes(ready.agents)}
 

@@ -62,11 +62,11 @@ class RunScreen:
 
     def _step(self, step: dict[str, Any]) -> None:
         shown: dict[str, Any] = step["display"] or {}
-        if step["kind"] == StepKind.NOTE:
-            self._line(f"note: {shown.get('note', '')}", "dim")
-        elif step["state"] == StepState.FAILED:
+        if step["state"] == StepState.FAILED:
             self._end_of_stream()
             self._line(f"{step['role']} got no answer: {shown.get('error', 'no reason was recorded')}", "red")
+        elif step["kind"] == StepKind.NOTE:
+            self._line(f"note: {shown.get('note', '')}", "dim")
         elif step["kind"] == StepKind.LLM:
             self._spoken(step, shown.get("message", ""))
 

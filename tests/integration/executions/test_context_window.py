@@ -6,10 +6,12 @@ import pytest
 
 from agents.provider_entries import provider_from
 from executions import runtime
-from executions.models import Status
+from executions.conversation import conversation_log
+from executions.models import Status, Step
 from executions.prompts import estimated_tokens
-from executions.services import execution_get, execution_start
+from executions.services import execution_get, execution_retry, execution_start
 from executions.worker import Worker
+from teams.tenancy import tenant
 from tests import factories
 from tests.fake_anthropic import FakeAnthropicServer
 
@@ -54,6 +56,50 @@ def test_older_turns_give_way_with_a_mark_and_always_alike(alice, fake_model, se
     assert prompts(fake_model) == first
 
 
+def test_with_summaries_the_older_turns_are_summed_up_once_and_kept(alice, fake_model, settings):
+    settings.CONTEXT_OVERFLOW = "summary"
+    entry = settings.LLM_PROVIDERS["openai"]
+    settings.LLM_PROVIDERS = {"openai": {**entry, "models": {"fake": {"context_tokens": 2 * READS}}}}
+    fake_model.rule(match="You sum up", answer="Both agreed on bricks.")
+    fake_model.rule(answer="A long answer. " * 10)
+
+    execution = run(alice, "openai", rounds=8)
+
+    assert execution.status == Status.SUCCEEDED
+    notes = steps(alice, execution, kind="note")
+    assert 1 <= len(notes) < 16 / 2
+    assert notes[0].key.endswith("/summary")
+    assert notes[0].display["note"].endswith("Both agreed on bricks.")
+    assert notes[0].tokens_in > 0
+    assert len(execution_log(alice, execution)) == 16
+    assert len(fake_model.calls) == 16 + len(notes)
+    assert execution.tokens_in == sum(step.tokens_in for step in steps(alice, execution))
+    last = prompts(fake_model)[-1]
+    assert "in short:\nBoth agreed on bricks." in last[1]["content"]
+    assert sum(estimated_tokens(message["content"]) for message in last) <= 2 * READS
+
+
+def test_a_run_taken_up_again_reads_the_recorded_summary(alice, fake_model, settings):
+    settings.CONTEXT_OVERFLOW = "summary"
+    entry = settings.LLM_PROVIDERS["openai"]
+    settings.LLM_PROVIDERS = {"openai": {**entry, "models": {"fake": {"context_tokens": 2 * READS}}}}
+    fake_model.rule(match="You sum up", answer="Both agreed on bricks.")
+    fake_model.rule(match="in short:", fault="400", times=1)
+    fake_model.rule(answer="A long answer. " * 10)
+
+    execution = run(alice, "openai", rounds=8)
+    assert execution.status == Status.FAILED
+    settings.CONTEXT_OVERFLOW = "cut"  # of runs to come; this one goes on as it began
+    execution_retry(actor=alice.actor, execution_id=execution.id)
+    fake_model.rules.pop(1)
+    runtime.run_next(Worker(slots=1))
+
+    execution = execution_get(actor=alice.actor, execution_id=execution.id)
+    assert execution.status == Status.SUCCEEDED
+    asked = [str(prompt) for prompt in prompts(fake_model) if "You sum up" in str(prompt)]
+    assert len(asked) == len(set(asked)) == len(steps(alice, execution, kind="note"))
+
+
 def test_a_goal_the_model_cannot_read_fails_without_a_call(alice, fake_model, settings):
     entry = settings.LLM_PROVIDERS["openai"]
     settings.LLM_PROVIDERS = {"openai": {**entry, "context_tokens": 20}}
@@ -69,6 +115,15 @@ def test_the_providers_own_context_error_is_lasting(alice, fake_model):
 
     assert (execution.status, execution.error["code"]) == (Status.FAILED, "context_too_long")
     assert len(fake_model.calls) == 1
+
+
+def steps(who, execution, **wanted) -> list[Step]:
+    with tenant(who.tenant.id):
+        return list(Step.objects.filter(execution=execution, **wanted).order_by("seq"))
+
+
+def execution_log(who, execution) -> list[dict[str, Any]]:
+    return conversation_log(steps(who, execution))
 
 
 # --- through LangChain ------------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ def turn(n: int, role: str, message: str) -> Turn:
 
 def test_the_first_message(make_spec):
     spec = make_spec(
-        "DecisionMaker",
+        "Writer",
         "Critic",
         Critic={"name": "Cleo", "personality": "You doubt.", "goal_prompt": "Find faults.", "tools": ("Chunk_Text",)},
     )
@@ -24,9 +24,31 @@ def test_the_first_message(make_spec):
         {
             "role": "system",
             "content": "You are Cleo, the Critic of a team of agents.\nYou doubt.\nFind faults.\n"
-            "The team speaks: DecisionMaker -> Critic",
+            "The team speaks: Writer -> Critic\n"
+            "When the goal is reached, and only then, write FINAL_ANSWER: and after it the team's complete answer.",
         },
         {"role": "user", "content": "Goal: Find it.\n\nInput:\nthe input"},
+    ]
+
+
+def test_every_agent_is_told_how_to_end_and_who_leads_how_to_give_up(make_spec):
+    spec = make_spec("DecisionMaker", "Critic")
+    systems = {role: render(spec, role, None, [])[0]["content"] for role in spec.agents}
+
+    assert all("FINAL_ANSWER:" in system for system in systems.values())
+    assert [role for role, system in systems.items() if "CONCLUDE" in system] == ["DecisionMaker"]
+
+
+def test_a_run_that_began_under_the_renderer_before_hears_the_same_words(make_spec):
+    stored = make_spec("Writer", "Critic", Critic={"goal_prompt": "Find faults."}).to_dict()
+    del stored["overflow"]
+
+    assert render(RunSpec.from_dict({**stored, "renderer": 1}), "Critic", None, []) == [
+        {
+            "role": "system",
+            "content": "You are the Critic of a team of agents.\nFind faults.\nThe team speaks: Writer -> Critic",
+        },
+        {"role": "user", "content": "Goal: Find it."},
     ]
 
 
@@ -70,9 +92,8 @@ def test_older_turns_give_way_with_a_mark(make_spec):
 
     text = messages[1]["content"]
     assert "Goal: Find it." in text
-    assert "[3 earlier turns left out]" in text
-    assert "message 3 " not in text
-    assert [f"message {n} " in text for n in (4, 5, 6, 7)] == [True] * 4
+    assert "[4 earlier turns left out]" in text
+    assert [n for n in range(1, 8) if f"message {n} " in text] == [5, 6, 7]
 
 
 def test_one_long_turn_is_cut_but_seen(make_spec):
