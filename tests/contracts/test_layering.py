@@ -125,6 +125,7 @@ def test_no_import_inside_a_function_hides_a_cycle():
 
 LOCAL_IMPORTS = {
     "agents/apps.py": "Django loads checks once all apps are there",
+    "executions/apps.py": "Django loads checks once all apps are there",
     "teams/apps.py": "Django loads checks and authentication schemes once all apps are there",
 }
 """Where an import inside a function is right, with the reason."""
