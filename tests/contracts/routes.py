@@ -8,12 +8,11 @@ import inspect
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 from django.urls import URLPattern, URLResolver, get_resolver
-from drf_spectacular.generators import SchemaGenerator
 
+from tests.contracts.document import document
 from tests.contracts.world import Rows
 
 _PLACE = re.compile(r"<(?:\w+:)?(\w+)>|\(\?P<(\w+)>[^)]*\)")
@@ -140,7 +139,7 @@ class Route:
         if self.is_admin:
             return {}
         path = "/" + _PLACE.sub(lambda match: "{" + (match[1] or match[2]) + "}", self.pattern)
-        operation: dict[str, Any] = _document().get(path, {}).get(method.lower(), {})
+        operation: dict[str, Any] = document()["paths"].get(path, {}).get(method.lower(), {})
         return operation
 
 
@@ -151,12 +150,6 @@ def _named(value: Any, rows: Rows) -> Any:
             for key, inner in value.items()
         }
     return [_named(inner, rows) for inner in value] if isinstance(value, list) else value
-
-
-@cache
-def _document() -> dict[str, Any]:
-    paths: dict[str, Any] = SchemaGenerator().get_schema(request=None, public=True)["paths"]
-    return paths
 
 
 def all_routes() -> list[Route]:

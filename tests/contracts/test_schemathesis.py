@@ -26,13 +26,13 @@ from django.core.signals import request_finished, request_started
 from django.db import close_old_connections, connection, transaction
 from django.test import AsyncClient
 from django.utils import timezone
-from drf_spectacular.generators import SchemaGenerator
 from schemathesis.generation.meta import TestPhase
 from schemathesis.specs.openapi import checks
 
 from teams.models import ApiKey
 from teams.tenancy import tenant
 from tests.conftest import _empty_tables
+from tests.contracts.document import document
 from tests.contracts.world import OWN, Rows, build
 
 pytestmark = pytest.mark.slow
@@ -60,11 +60,9 @@ CHECKS = [
     checks.response_schema_conformance,
 ]
 
-DOCUMENT = SchemaGenerator().get_schema(request=None, public=True)
-
 
 def _schema() -> schemathesis.BaseSchema:
-    return schemathesis.openapi.from_dict(DOCUMENT, config=schemathesis.Config.from_str(CONFIG))
+    return schemathesis.openapi.from_dict(document(), config=schemathesis.Config.from_str(CONFIG))
 
 
 live = _schema().include(path_regex="/events$")

@@ -106,6 +106,11 @@ def test_notes_are_shown() -> None:
     assert "note: no tools yet" in shown(step("", kind="note", display={"note": "no tools yet"}))
 
 
+def test_a_summary_that_failed_is_shown_with_the_reason() -> None:
+    failed = step("", kind="note", state="failed", display={"error": "HTTP 400: no"})
+    assert "A/B got no answer: HTTP 400: no" in shown(failed)
+
+
 def test_a_model_cannot_command_the_terminal() -> None:
     text = shown(token("\x1b[2Jhi\x07 [red]x[/red]"))
     assert "\x1b" not in text
