@@ -13,6 +13,7 @@ from django.core.management import call_command
 from django.db import connections
 from django.test.testcases import TransactionTestCase
 from rest_framework.test import APIClient
+from whitenoise.middleware import WhiteNoiseMiddleware
 
 from teams.models import Role
 from tests import factories
@@ -31,6 +32,20 @@ def _empty_tables() -> None:
         names = ", ".join(f'"{name}"' for (name,) in rows if name not in _KEPT)
         connection.execute(f"TRUNCATE {names} RESTART IDENTITY CASCADE")
 
+
+_walk = WhiteNoiseMiddleware.add_files_from_finders
+_static: dict[str, Any] = {}
+
+
+def _walk_once(middleware: WhiteNoiseMiddleware) -> None:
+    """Every test client makes the middleware anew, which would walk all static files each time."""
+    if not _static:
+        _walk(middleware)
+        _static.update(middleware.files)
+    middleware.files.update(_static)
+
+
+WhiteNoiseMiddleware.add_files_from_finders = _walk_once
 
 TransactionTestCase._fixture_teardown = lambda self: _empty_tables()  # type: ignore[method-assign]
 
