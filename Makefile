@@ -21,7 +21,7 @@ serve: $(STAMP) ## start everything on this machine and serve until Ctrl-C
 test: lint ## lint, then the whole test suite on real PostgreSQL and Redis
 	$(BIN)/python -m pytest $(ARGS)
 
-bench: $(STAMP) ## measure the product beside bare LangGraph, in one run (see docs/performance.md)
+bench: $(STAMP) ## measure the product beside what people would use instead, in one run (see docs/performance.md)
 	@$(BIN)/python -m pip install -q -c constraints.txt -e ".[bench]"
 	@$(BIN)/python -m benchmarks $(ARGS)
 

@@ -1,82 +1,65 @@
 """`make bench`: the product and what people would use instead, side by side in one run. Read ratios, not times.
 
-python -m benchmarks [--runs 200] [--large 0]
+python -m benchmarks [--only zero,runs,submit,streams,teams] [--json FILE] [--runs 200] [--large 1000] [--workers 1]
 """
 
 import argparse
-import json
-import subprocess
+import os
+import signal
 import sys
+from pathlib import Path
 from typing import Any
 
+import orjson
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.processes import Child, percentile
-from benchmarks.product import Product
+from benchmarks import half, report, streams, teams, zero
+from benchmarks.processes import Child, module
+
+PARTS = ("zero", "runs", "submit", "streams", "teams")
 
 
-def peer(*words: str) -> dict[str, float]:
-    """One variant of benchmarks.peers, in a process of its own."""
-    command = [sys.executable, "-m", "benchmarks.peers", *words]
-    output = subprocess.run(command, check=True, capture_output=True, text=True).stdout  # noqa: S603 - our own module
-    result: dict[str, float] = json.loads(output.splitlines()[-1])
-    return result
-
-
-def owner_url(product: Product) -> str:
-    """The database's address for a login that may create the saver's tables."""
-    lines = (product.folder / "run" / "env").read_text().splitlines()
-    return next(line.partition("=")[2].strip("'\"") for line in lines if line.startswith("DATABASE_OWNER_URL"))
-
-
-def zero_latency(model: str, runs: int, table: Table) -> None:
-    """CPU of a run when the model takes no time: ours durable and isolated, theirs with and without a saver."""
-    url = f"{model}/ms=0,words=60/v1"
-    with Product(url, slots=32) as product:
-        product.carry(40)
-        ours = product.carry(runs)
-        bare = peer("nothing-stored", url, str(runs))
-        saved = peer("postgres-saver", url, str(runs), owner_url(product))
-    row(table, "LangGraph + ChatOpenAI, nothing stored", bare["cpu_ms"], None, None, runs / bare["seconds"])
-    row(table, "LangGraph + ChatOpenAI + PostgresSaver", saved["cpu_ms"], None, None, runs / saved["seconds"])
-    cpu = ours["cpu"]
-    row(table, "Agent Team Builder over HTTP", cpu["worker"], cpu["web"], cpu["postgres"], ours["per_second"])
-
-
-def row(table: Table, name: str, worker: float, web: float | None, database: float | None, rate: float) -> None:
-    """One line of the first table."""
-    shown = ["-" if value is None else f"{value:.1f}" for value in (worker, web, database)]
-    table.add_row(name, *shown, f"{rate:.0f}")
-
-
-def at_half_a_second(model: str, sizes: list[int], out: Console) -> None:
-    """Many runs at once of four calls of 500 ms each (ideal: 2 s), submits under load, delay of streamed words."""
-    with Product(f"{model}/ms=500,words=60/v1", slots=512) as product:
-        product.carry(20)
-        for runs in sizes:
-            result: dict[str, Any] = product.carry(runs)
-            out.print(f"{runs} runs at 500 ms a call: {result['seconds']:.1f} s, worker {result['memory_mb']:.0f} MB")
-        p50, p95 = product.submit_under_load(200, 60)
-        out.print(f"submit while 200 runs go: p50 {p50:.0f} ms, p95 {p95:.0f} ms")
-        for streams in (1, 50):
-            delays = product.stream_delays(streams)
-            shown = [f"{percentile(delays, share):.1f}" for share in (0.5, 0.95)]
-            out.print(f"{streams} streams: {len(delays)} words, delay p50 {shown[0]} ms, p95 {shown[1]} ms")
+def measured(part: str, model: str, given: argparse.Namespace, found: dict[str, Any]) -> Table:
+    """Measure one part, keep its numbers, and return them as a table."""
+    match part:
+        case "zero":
+            found[part] = {"runs": given.runs, **zero.measure(model, given.runs)}
+            return report.zero(found[part])
+        case "runs":
+            found[part] = half.measure(model, [200, *([given.large] if given.large else [])], given.workers)
+            return report.runs(found[part])
+        case "submit":
+            found[part] = half.submits(model)
+            return report.submit(found[part])
+        case "streams":
+            found[part] = streams.measure(model, [1, 50])
+            return report.streams(found[part])
+        case _:
+            found[part] = teams.measure(model, 300)
+            return report.teams(found[part])
 
 
 def main() -> None:
-    """Run all of it and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", type=int, default=200, help="runs of the zero-latency part")
-    parser.add_argument("--large", type=int, default=1000, help="runs of the large part; 0: leave it out")
+    """Measure what is asked for and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", default=",".join(PARTS), help="parts, with commas")
+    parser.add_argument("--json", type=Path, help="a file for the numbers")
+    parser.add_argument("--runs", type=int, default=200, help="runs of part zero")
+    parser.add_argument("--large", type=int, default=1000, help="the larger number of part runs; 0: leave it out")
+    parser.add_argument("--workers", type=int, default=1, help="worker processes of part runs")
     given = parser.parse_args()
-    out = Console()
-    table = Table("CPU ms a run at 32 at once", "worker", "web", "PostgreSQL", "runs/s")
-    with Child("benchmarks.fake_llm") as model:
-        zero_latency(model.line, given.runs, table)
-        out.print(table)
-        at_half_a_second(model.line, [200, *([given.large] if given.large else [])], out)
+    chosen = given.only.split(",")
+    if unknown := set(chosen) - set(PARTS):
+        parser.error(f"--only has no part {', '.join(sorted(unknown))}: {', '.join(PARTS)}")
+    out, found = Console(width=None if os.isatty(1) else 140), {}
+    out.print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that everything started here is stopped
+    with Child(module("benchmarks.fake_llm")) as model:
+        for part in chosen:
+            out.print(measured(part, model.line, given, found))
+    if given.json:
+        given.json.write_bytes(orjson.dumps(found, option=orjson.OPT_INDENT_2))
 
 
 if __name__ == "__main__":

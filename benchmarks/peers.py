@@ -1,13 +1,14 @@
 """What people would use instead, on the same machine in the same run: bare LangGraph with ChatOpenAI.
 
     python -m benchmarks.peers nothing-stored MODEL_URL 200
-    python -m benchmarks.peers postgres-saver MODEL_URL 200 DATABASE_URL
+    python -m benchmarks.peers postgres-saver MODEL_URL 200 DATABASE_URL POSTGRES_PID
 
-Prints one line of JSON: seconds, and CPU milliseconds of this process per run. Four agents in a line, one call each.
+Prints one line of JSON: seconds, and CPU milliseconds a run. Four agents in a line, one call each.
 """
 
 import json
 import operator
+import os
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +16,8 @@ from typing import Annotated, Any, TypedDict
 
 from langchain_openai import ChatOpenAI
 from langgraph.graph import END, START, StateGraph
+
+from benchmarks.processes import Clock
 
 THREADS = 32
 
@@ -41,21 +44,22 @@ def graph(model_url: str, saver: Any = None) -> Any:
     return builder.compile(checkpointer=saver)
 
 
-def measure(compiled: Any, runs: int) -> dict[str, float]:
-    """Run so many conversations in 32 threads."""
+def ask(compiled: Any, number: int) -> None:
+    """One run."""
+    config = {"configurable": {"thread_id": f"{time.time_ns()}-{number}"}}
+    compiled.invoke({"messages": [("user", "Name three uses of a brick.")]}, config)
 
-    def one(number: int) -> None:
-        config = {"configurable": {"thread_id": f"{time.time_ns()}-{number}"}}
-        compiled.invoke({"messages": [("user", "Name three uses of a brick.")]}, config)
 
+def measure(compiled: Any, runs: int, **more: int) -> dict[str, Any]:
+    """Run so many conversations in 32 threads; `more`: other processes that are counted."""
     with ThreadPoolExecutor(THREADS) as pool:
-        list(pool.map(one, range(40)))  # imports, connections
-        began, cpu = time.monotonic(), time.process_time()
-        list(pool.map(one, range(runs)))
-    return {"seconds": time.monotonic() - began, "cpu_ms": (time.process_time() - cpu) / runs * 1000}
+        list(pool.map(lambda number: ask(compiled, number), range(40)))  # imports, connections
+        with Clock(worker=os.getpid(), **more) as clock:
+            list(pool.map(lambda number: ask(compiled, number), range(runs)))
+    return {"seconds": clock.seconds, "cpu": {name: used / runs for name, used in clock.cpu.items()}}
 
 
-def main(kind: str, model_url: str, runs: int, database_url: str = "") -> dict[str, float]:
+def main(kind: str, model_url: str, runs: int, database_url: str = "", postgres: str = "0") -> dict[str, Any]:
     """Measure one variant."""
     if kind == "nothing-stored":
         return measure(graph(model_url), runs)
@@ -67,7 +71,7 @@ def main(kind: str, model_url: str, runs: int, database_url: str = "") -> dict[s
     with ConnectionPool(database_url, max_size=16, kwargs=options) as pool:
         saver = PostgresSaver(pool)  # type: ignore[arg-type]
         saver.setup()
-        return measure(graph(model_url, saver), runs)
+        return measure(graph(model_url, saver), runs, postgres=int(postgres))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,78 @@
+"""The numbers as tables. A ratio stands beside what it compares with: absolute numbers move with the machine."""
+
+from typing import Any
+
+from rich.table import Table
+
+Result = dict[str, Any]
+
+
+def zero(found: Result) -> Table:
+    """CPU of a run at zero latency."""
+    names = {
+        "nothing_stored": "LangGraph + ChatOpenAI, nothing stored",
+        "postgres_saver": "LangGraph + ChatOpenAI + PostgresSaver",
+        "celery": "Celery + LangGraph + ChatOpenAI, nothing stored",
+        "ours": "Agent Team Builder, the run",
+    }
+    title = "CPU ms a run at 32 at once, model at zero latency"
+    table = Table("", "process", "PostgreSQL", "together", "x of ours", "runs/s", title=title)
+    ours = sum(found["ours"]["cpu"].get(name, 0.0) for name in ("worker", "postgres"))
+    for key, name in names.items():
+        cpu, rate = found[key]["cpu"], found["runs"] / found[key]["seconds"]
+        together = cpu["worker"] + cpu.get("postgres", 0.0)
+        database = f"{cpu['postgres']:.1f}" if "postgres" in cpu else "-"
+        table.add_row(
+            name, f"{cpu['worker']:.1f}", database, f"{together:.1f}", f"{together / ours:.2f}", f"{rate:.0f}"
+        )
+    submit = found["ours"]["submit_cpu"]
+    together = submit["web"] + submit["postgres"]
+    table.add_row(
+        "its submit over HTTP", f"{submit['web']:.1f}", f"{submit['postgres']:.1f}", f"{together:.1f}", "", ""
+    )
+    return table
+
+
+def runs(found: Result) -> Table:
+    """Many runs at 500 ms a call."""
+    title = "Runs of 4 calls of 500 ms: {workers} worker(s) of {slots} slots, submitted by {clients} HTTP clients"
+    table = Table("", "first submit to last end", "of it submitting", "all queued to last end", "x of ideal 2 s",
+                  "submit p50 / p95 ms", "worker MB", "connections", title=title.format(**found))  # fmt: skip
+    for number, row in found["runs"].items():
+        submit = f"{row['submit']['p50']:.0f} / {row['submit']['p95']:.0f}"
+        table.add_row(f"{number} runs", f"{row['seconds']:.2f} s", f"{row['submitting']:.2f} s",
+                      f"{row['engine_seconds']:.2f} s", f"{row['seconds'] / 2:.2f} / {row['engine_seconds'] / 2:.2f}",
+                      submit, f"{row['memory_mb']:.0f}", f"{row['connections']:.0f}")  # fmt: skip
+    return table
+
+
+def submit(found: Result) -> Table:
+    """Submits under load."""
+    table = Table("", "p50", "p95", title="ms of a submit while 200 runs go, one client")
+    table.add_row(f"{found['count']} submits", f"{found['p50']:.1f}", f"{found['p95']:.1f}")
+    return table
+
+
+def streams(found: Result) -> Table:
+    """Delay of streamed words."""
+    table = Table("", "words/s", "p50", "p95", "max", "worker", "web", "redis",
+                  title="ms a word is late over the model's own time; CPU ms a word")  # fmt: skip
+    for number, row in found.items():
+        cpu = [f"{row['cpu'][name]:.2f}" for name in ("worker", "web", "redis")]
+        late = [f"{row[name]:.2f}" for name in ("p50", "p95", "max")]
+        table.add_row(f"{number} streams", f"{row['per_second']:.0f}", *late, *cpu)
+    return table
+
+
+def teams(found: Result) -> Table:
+    """CPU of a request for a team, and how long it takes."""
+    table = Table("", "web CPU ms", "PostgreSQL CPU ms", "together", "x of bare", "p50 ms", "x of bare",
+                  title="A team of 2.8 KB, one client")  # fmt: skip
+    for method in ("GET", "POST"):
+        bare = found["bare"][method]
+        for name, row in (("bare Django REST framework", bare), ("Agent Team Builder", found["ours"][method])):
+            cpu = row["cpu"]
+            numbers = [cpu["web"], cpu["postgres"], sum(cpu.values()), sum(cpu.values()) / sum(bare["cpu"].values()),
+                       row["p50"], row["p50"] / bare["p50"]]  # fmt: skip
+            table.add_row(f"{method}, {name}", *(f"{number:.2f}" for number in numbers))
+    return table
