@@ -30,9 +30,16 @@ def measure(model: str, sizes: list[int]) -> dict[str, Any]:
         watch(product, 2)
         for streams in sizes:
             with product.clock() as clock:
-                delays, rate = watch(product, streams)
-            cpu = {name: used / len(delays) for name, used in clock.cpu.items()}
-            found[str(streams)] = {**p50_p95(delays), "max": max(delays), "per_second": rate, "cpu": cpu}
+                read = watch(product, streams)
+            words = sorted(word for stream in read for word in stream.words())
+            all_open = max(stream.arrived[0] for stream in read)
+            cpu = {name: used / len(words) for name, used in clock.cpu.items()}
+            found[str(streams)] = {
+                "per_second": len(words) / ((words[-1][0] - words[0][0]) / 1e9),
+                "all": late(words),
+                "once_all_are_open": late([word for word in words if word[0] > all_open]),
+                "cpu": cpu,
+            }
     return found
 
 
@@ -58,8 +65,8 @@ class Stream:
         ]
 
 
-def watch(product: Product, streams: int) -> tuple[list[float], float]:
-    """Start so many runs at once and watch each; milliseconds each word was late, and words a second."""
+def watch(product: Product, streams: int) -> list[Stream]:
+    """Start so many runs at once and watch each to its end."""
 
     body = {"team_id": product.team_id, "stream": True}
 
@@ -73,6 +80,10 @@ def watch(product: Product, streams: int) -> tuple[list[float], float]:
     async def together() -> list[Stream]:
         return list(await asyncio.gather(*(one() for _ in range(streams))))
 
-    words = sorted(word for stream in uvloop.run(together()) for word in stream.words())
-    seconds = (words[-1][0] - words[0][0]) / 1e9
-    return [(arrived - sent) / 1e6 for sent, arrived in words], len(words) / seconds
+    return uvloop.run(together())
+
+
+def late(words: list[tuple[int, int]]) -> dict[str, Any]:
+    """How late words of these times of sending and arrival were, in ms."""
+    delays = [(arrived - sent) / 1e6 for sent, arrived in words]
+    return {**p50_p95(delays), "max": max(delays)}

@@ -7,6 +7,7 @@ in full from the rows (executions/follow.py). So a broken Redis is logged once a
 import logging
 import threading
 import time
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from types import TracebackType
 from typing import Any, Self
@@ -18,6 +19,7 @@ from django.conf import settings
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from executions.outbox import Message, Outbox
 from teams.pause import Pause
 
 logger = logging.getLogger(__name__)
@@ -29,11 +31,10 @@ PAUSE_SECONDS = 5.0
 """After a failure nothing is sent for so long, longer each time."""
 
 FEW_STREAMS = 64
-"""Up to so many open token streams in this process, tokens are sent nearly at once."""
+"""Up to so many open token streams in this process, tokens are sent at once."""
 
-FEW_STREAMS_MS = 4
 MANY_STREAMS_MS = 30
-"""Least milliseconds between two messages of one stream, with few and with many streams open."""
+"""Least milliseconds between two messages of one stream while more than that are open."""
 
 
 def channel(prefix: str, tenant_id: UUID, execution_id: UUID) -> str:
@@ -62,10 +63,25 @@ class Publisher:
 
     def send(self, to: str, message: dict[str, Any]) -> int:
         """Publish a message, or drop it while Redis is away; returns how many web processes took it."""
+        return self._asked(lambda: int(self._client.publish(to, orjson.dumps(message))))
+
+    def send_all(self, messages: Sequence[Message]) -> None:
+        """Publish messages in one round trip, or drop them while Redis is away."""
+
+        def publish() -> int:
+            with self._client.pipeline(transaction=False) as pipeline:
+                for to, message in messages:
+                    pipeline.publish(to, orjson.dumps(message))
+                return len(pipeline.execute())
+
+        self._asked(publish)
+
+    def _asked(self, ask: Callable[[], int]) -> int:
+        """What Redis answers; 0 while it is away."""
         if not self._pause.over():
             return 0
         try:
-            receivers: int = self._client.publish(to, orjson.dumps(message))
+            answer = ask()
         except redis.RedisError as error:
             if self._pause.begin():
                 logger.warning(
@@ -74,7 +90,7 @@ class Publisher:
             return 0
         if self._pause.end():
             logger.info("live events are sent again")
-        return receivers
+        return answer
 
 
 @lru_cache(maxsize=8)
@@ -85,6 +101,12 @@ def _publisher(url: str, prefix: str) -> Publisher:
 def publisher() -> Publisher:
     """This process's publisher; its client is apart from the broker's, so that neither waits for the other."""
     return _publisher(settings.REDIS_URL, settings.REDIS_PREFIX)
+
+
+@lru_cache(maxsize=8)
+def _outbox(sender: Publisher) -> Outbox:
+    # Beside the publisher, not in it: a ring of references would leave its sockets to the garbage collector.
+    return Outbox(sender.send_all)
 
 
 def publish_news(tenant_id: UUID, execution_id: UUID, event_seq: int = 0) -> bool:
@@ -107,8 +129,9 @@ class TokenStream:
     _open_lock = threading.Lock()
 
     def __init__(self, tenant_id: UUID, execution_id: UUID, key: str) -> None:
-        self._publisher = publisher()
-        self._channel = channel(self._publisher.prefix, tenant_id, execution_id)
+        sender = publisher()
+        self._outbox = _outbox(sender)
+        self._channel = channel(sender.prefix, tenant_id, execution_id)
         self._key = key
         self._held: list[str] = []
         self._at = 0
@@ -125,20 +148,22 @@ class TokenStream:
         with self._open_lock:
             TokenStream._open -= 1
         self.flush()
+        # The step is told right after this: words that came later would be left out.
+        self._outbox.settle(TIMEOUT_SECONDS)
 
     def write(self, text: str) -> None:
-        """Send text, together with what was held back, unless the last message is only a few milliseconds old."""
+        """Send text; with many streams open only now and then, together with what was held back."""
         self._held.append(text)
-        least = FEW_STREAMS_MS if TokenStream._open <= FEW_STREAMS else MANY_STREAMS_MS
-        if (time.monotonic() - self._sent) * 1000 >= least:
+        if TokenStream._open <= FEW_STREAMS or (time.monotonic() - self._sent) * 1000 >= MANY_STREAMS_MS:
             self.flush()
 
     def flush(self) -> None:
-        """Send what was held back."""
+        """Send what was held back; waits for nothing."""
         text = "".join(self._held)
         if not text:
             return
         self._held.clear()
-        self._publisher.send(self._channel, {"t": "token", "key": self._key, "at": self._at, "text": text})
+        message = {"t": "token", "key": self._key, "at": self._at, "text": text}
+        self._outbox.put(self._channel, message)
         self._at += len(text)
         self._sent = time.monotonic()
