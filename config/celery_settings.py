@@ -21,6 +21,8 @@ result_backend = None
 task_acks_late = False
 task_default_queue = f"{settings.REDIS_PREFIX}.runs"
 worker_prefetch_multiplier = 1
+# Threads that hand permits in; runs have threads of their own (WORKER_SLOTS).
+worker_concurrency = 2
 worker_hijack_root_logger = False
 worker_send_task_events = False
 timezone = "UTC"

@@ -92,7 +92,7 @@ def _database(url: str, *, pooled: bool) -> dict[str, Any]:
     options: dict[str, Any] = {
         **config.get("OPTIONS", {}),
         "connect_timeout": 5,
-        "application_name": "agent-team-builder",
+        "application_name": env.str("DB_APPLICATION_NAME", default="agent-team-builder"),
     }
     if pooled and DB_POOL_SIZE > 0:
         options["pool"] = {"min_size": 1, "max_size": DB_POOL_SIZE, "timeout": 15, "max_idle": 120}

@@ -1,24 +1,30 @@
 """The database functions of the hot path (executions/sql), as Python calls: one round trip each, in autocommit.
 
-Connections come from Django's pool and are given back after each call, so 500 runs share 16 of them. Prepared
-statements are asked for by name because Django turns them off. Every function may raise django.db.OperationalError or
-InterfaceError when PostgreSQL is away.
+Connections come from a pool and are given back after each call, so 500 runs share 16 of them. Every function may raise
+django.db.OperationalError or InterfaceError when PostgreSQL is away.
 """
 
-from collections.abc import Sequence
+import atexit
+import select
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 from uuid import UUID
 
 import orjson
+import psycopg
 from django.conf import settings
 from django.db import connection
+from psycopg_pool import ConnectionPool
 
 PATIENCE_SECONDS = 2
 """How long a claimable run waits before it is rung again."""
 
 LOST_WORKERS_LIMIT = 3
 """A run that took down so many workers is quarantined."""
+
+POOL_WAIT_SECONDS = 15.0
+IDLE_SECONDS = 120.0
 
 
 @dataclass(frozen=True)
@@ -56,40 +62,69 @@ class Reaped:
     to_ring: int
 
 
-def claim(worker_id: str) -> Claimed | None:
-    """Take the fairest claimable run; None when there is none."""
-    row = _call("SELECT * FROM claim_v1(%s, make_interval(secs => %s))", worker_id, settings.LEASE_SECONDS)
-    if row is None:
-        return None
-    execution_id, tenant_id, fence, attempt, tries, spec, given, left, journal = row
-    return Claimed(execution_id, tenant_id, fence, attempt, tries, _loads(spec), _loads(given), left, _loads(journal))
+def claim(worker_id: str, most: int = 1) -> list[Claimed]:
+    """Take up to `most` claimable runs, the fairest first."""
+    rows = _call("SELECT * FROM claim_v2(%s, make_interval(secs => %s), %s)", worker_id, settings.LEASE_SECONDS, most)
+    return [
+        Claimed(execution_id, tenant_id, fence, attempt, tries, _loads(spec), _loads(given), left, _loads(journal))
+        for execution_id, tenant_id, fence, attempt, tries, spec, given, left, journal in rows
+    ]
 
 
 def record(tenant_id: UUID, execution_id: UUID, fence: int, step: dict[str, Any]) -> Recorded | None:
     """Write a step under the fence; None: the run is no longer ours. The keys of `step` are listed in the SQL."""
-    row = _call(
+    rows = _call(
         "SELECT * FROM record_v1(%s, %s, %s, %s::jsonb)", tenant_id, execution_id, fence, orjson.dumps(step).decode()
     )
-    return Recorded(*row) if row else None
+    return Recorded(*rows[0]) if rows else None
 
 
 def finish(tenant_id: UUID, execution_id: UUID, fence: int, outcome: dict[str, Any]) -> int | None:
     """End, release or park a run under the fence; the event's number, or None: the run is no longer ours."""
-    row = _call(
+    ((event_seq,),) = _call(
         "SELECT finish_v1(%s, %s, %s, %s::jsonb)", tenant_id, execution_id, fence, orjson.dumps(outcome).decode()
     )
-    return row[0] if row else None
+    return None if event_seq is None else int(event_seq)
 
 
-def _call(statement: str, *args: Any) -> Sequence[Any] | None:
-    connection.ensure_connection()
-    try:
-        with connection.wrap_database_errors:
-            cursor = connection.connection.execute(statement, args, prepare=True)
-            row: Sequence[Any] | None = cursor.fetchone()
-            return row
-    finally:
-        give_back()
+def _call(statement: str, *args: Any) -> list[tuple[Any, ...]]:
+    with connection.wrap_database_errors:
+        pool = _pool()
+        hot = pool.getconn()
+        try:
+            return hot.execute(statement, args, prepare=True).fetchall()
+        finally:
+            pool.putconn(hot)
+
+
+@cache
+def _pool() -> ConnectionPool[psycopg.Connection[tuple[Any, ...]]]:
+    """Connections of the hot path alone, apart from Django's: always in autocommit, so that a call is one round trip.
+
+    Django's own bind arguments into the text of a statement, which leaves nothing to prepare, and are asked a
+    question before each use.
+    """
+    params = {**connection.get_connection_params(), "autocommit": True, "cursor_factory": psycopg.Cursor}
+    pool = ConnectionPool(
+        kwargs=params,
+        min_size=1,
+        max_size=settings.DB_POOL_SIZE or 1,
+        timeout=POOL_WAIT_SECONDS,
+        max_idle=IDLE_SECONDS,
+        check=_refuse_dead,
+        open=True,
+        name="engine",
+    )
+    atexit.register(pool.close)
+    return pool
+
+
+def _refuse_dead(idle: psycopg.Connection[Any]) -> None:
+    """A connection that rests has nothing to say: one that can be read has been closed, by a restart of PostgreSQL."""
+    poll = select.poll()
+    poll.register(idle.fileno(), select.POLLIN)
+    if poll.poll(0):
+        raise psycopg.OperationalError("the server closed this connection while it was idle")
 
 
 def give_back() -> None:

@@ -72,7 +72,7 @@ class Journal:
             return {**recorded["result"], "tokens_in": recorded["tokens_in"], "tokens_out": recorded["tokens_out"]}
         self.worker.check(self.hold)
         outcome = do()
-        self._write(place, "done", request, outcome)
+        self._write(place, "done", request, wanted, outcome)
         return {**outcome.result, "tokens_in": outcome.tokens_in, "tokens_out": outcome.tokens_out}
 
     def note(self, key: str, text: str) -> None:
@@ -82,11 +82,10 @@ class Journal:
 
     def failed(self, place: StepPlace, request: dict[str, Any], error: dict[str, Any], ms: int) -> None:
         """Write that a step failed; a later try of the same key takes its place."""
-        self._record(
-            place, {"state": "failed", "error": error, "display": {"error": error["message"]}, "ms": ms}, request
-        )
+        what = {"state": "failed", "error": error, "display": {"error": error["message"]}, "ms": ms}
+        self._record(place, what, request, request_hash(request))
 
-    def _write(self, place: StepPlace, state: str, request: dict[str, Any], outcome: Outcome) -> None:
+    def _write(self, place: StepPlace, state: str, request: dict[str, Any], hashed: str, outcome: Outcome) -> None:
         self._record(
             place,
             {
@@ -100,12 +99,13 @@ class Journal:
                 "ms": outcome.ms,
             },
             request,
+            hashed,
         )
 
-    def _record(self, place: StepPlace, what: dict[str, Any], request: dict[str, Any]) -> None:
+    def _record(self, place: StepPlace, what: dict[str, Any], request: dict[str, Any], hashed: str) -> None:
         step = {
             "key": place.key, "kind": place.kind, "role": place.role, "round": place.round, "turn": place.turn,
-            "request_hash": request_hash(request), "request": _shown(request), **what,
+            "request_hash": hashed, "request": _shown(request), **what,
         }  # fmt: skip
         hold = self.hold
         recorded = while_held(hold, lambda: engine.record(hold.tenant_id, hold.execution_id, hold.fence, step))

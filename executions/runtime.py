@@ -21,20 +21,33 @@ BACKOFF_BASE_SECONDS = 1.0
 BACKOFF_CAP_SECONDS = 60.0
 
 
-def run_next(worker: Worker) -> bool:
-    """Claim the fairest run and carry it as far as it goes. False: there was none."""
+Taken = tuple[Hold, engine.Claimed]
+"""A run that was claimed and is held, not yet carried."""
+
+
+def take(worker: Worker, most: int) -> list[Taken]:
+    """Claim up to so many runs, the fairest first, and hold them."""
     if worker.draining:
-        return False
+        return []
     asked_at = time.monotonic()
-    claimed = engine.claim(worker.id)
-    if claimed is None:
-        return False
-    hold = worker.take(claimed, asked_at)
+    return [(worker.take(claimed, asked_at), claimed) for claimed in engine.claim(worker.id, most)]
+
+
+def carry(worker: Worker, taken: Taken) -> None:
+    """Carry a run as far as it goes."""
+    hold, claimed = taken
     try:
         _Run(worker, hold, claimed).carry()
     finally:
         worker.drop(hold)
-    return True
+
+
+def run_next(worker: Worker) -> bool:
+    """Claim the fairest run and carry it in this thread. False: there was none."""
+    for taken in take(worker, 1):
+        carry(worker, taken)
+        return True
+    return False
 
 
 @dataclass

@@ -1,7 +1,8 @@
 """Celery's part: ringing, and the worker process's life.
 
-A ring is a permit, not an address: it carries no id. The thread that gets it claims the fairest run, or finds nothing
-to do. So a lost, repeated or late ring is harmless; the reaper rings again for what waits unheard.
+A ring is a permit, not an address: it carries no id. The worker that gets it claims the fairest run, or finds nothing
+to do. So a lost, repeated or late ring is harmless; the reaper rings again for what waits unheard. Celery's own threads
+only hand permits in; runs are carried by threads of ours (executions/slots.py).
 """
 
 import logging
@@ -13,39 +14,42 @@ from typing import Any
 
 from celery import shared_task, signals
 from django.conf import settings
-from django.db import InterfaceError, OperationalError
 
-from executions import engine, runtime
+from executions import engine
 from executions.heartbeat import Heartbeat
 from executions.reaper import Reaper
-from executions.ringer import Ringer
+from executions.ringer import MOST_PERMITS, Ringer
+from executions.slots import Slots
 from executions.worker import Worker
 from teams.checks import refuse_broken_configuration
 
 logger = logging.getLogger(__name__)
+
+GRACE_SECONDS = 5.0
+"""Added to DRAIN_SECONDS: giving the late runs back takes a moment."""
 
 
 class _Process:
     """What this worker process runs beside Celery. None of it exists in web processes."""
 
     worker: Worker | None = None
+    slots: Slots | None = None
     services: list[Heartbeat | Reaper] = []
+    left = threading.Event()
 
 
 @shared_task(name="executions.run_next")  # type: ignore[untyped-decorator]
-def run_next() -> None:
-    """Claim the fairest run and carry it as far as it goes."""
-    if _Process.worker is None:
+def run_next(permits: int = 1) -> None:
+    """Hand permits in; waits while all slots are taken, so that other workers get the messages behind this one."""
+    if _Process.slots is None:
         raise RuntimeError("run_next needs a worker process: celery -A config worker --pool threads")
-    try:
-        runtime.run_next(_Process.worker)
-    except (OperationalError, InterfaceError) as error:
-        # Only the claim comes this far. Nothing was taken, so nothing is lost: the reaper rings again.
-        logger.warning("no claim, the database is away: %s", error)
+    refused = _Process.slots.offer(min(permits, MOST_PERMITS))
+    if refused:
+        ring(refused)
 
 
-def _send() -> None:
-    run_next.apply_async(retry=False, ignore_result=True)
+def _send(permits: int) -> None:
+    run_next.apply_async((permits,), retry=False, ignore_result=True)
 
 
 _ringer = Ringer(_send)
@@ -70,59 +74,61 @@ def _refuse_to_start(sender: Any, **_: Any) -> None:
 
 
 @signals.worker_ready.connect  # type: ignore[untyped-decorator]
-def _start(sender: Any, **_: Any) -> None:
-    slots = int(getattr(sender.controller, "concurrency", 0) or settings.WORKER_SLOTS)
-    worker = Worker(slots)
-    _Process.worker = worker
-    _Process.services = [Heartbeat(worker), Reaper(ring, lambda permits: _run_here(worker, permits))]
+def _start(**_: Any) -> None:
+    worker = Worker(settings.WORKER_SLOTS)
+    slots = Slots(worker)
+    _Process.worker, _Process.slots = worker, slots
+    # Without the broker, permits are handed in here, no more than are taken at once.
+    _Process.services = [Heartbeat(worker), Reaper(ring, lambda permits: _offer_here(slots, permits))]
     for service in _Process.services:
         service.start()
-    logger.info("worker %s is ready with %s slots", worker.id, slots)
+    logger.info("worker %s is ready with %s slots", worker.id, worker.slots)
 
 
-def _run_here(worker: Worker, permits: int) -> None:
-    """Run without the broker: claim in threads of our own while it is away."""
-    free = worker.slots - len(worker.holds())
-    for _ in range(min(permits, free)):
-        threading.Thread(target=_claim_quietly, args=(worker,), name="run-without-broker", daemon=True).start()
-
-
-def _claim_quietly(worker: Worker) -> None:
-    try:
-        runtime.run_next(worker)
-    except (OperationalError, InterfaceError) as error:
-        logger.warning("no claim, the database is away: %s", error)
+def _offer_here(slots: Slots, permits: int) -> None:
+    slots.offer(min(permits, slots.free()))
 
 
 @signals.worker_shutting_down.connect  # type: ignore[untyped-decorator]
 def _drain(**_: Any) -> None:
     """SIGTERM: every run stops before its next call and goes back to the queue with its journal.
 
-    Celery's own warm shutdown would wait for whole runs, without a limit. A call that outlasts DRAIN_SECONDS is
-    given up: its run is released from here, so that its end is not counted as a lost worker.
+    A call that outlasts DRAIN_SECONDS is given up: its run is released from here, so that its end is not counted as a
+    lost worker.
     """
-    worker = _Process.worker
-    if worker is None or worker.draining:
+    worker, slots = _Process.worker, _Process.slots
+    if worker is None or slots is None or worker.draining:
         return
     worker.draining = True
-    threading.Thread(target=_leave, args=(worker,), name="drain", daemon=True).start()
+    threading.Thread(target=_leave, args=(worker, slots), name="drain", daemon=True).start()
 
 
-def _leave(worker: Worker) -> None:
+@signals.worker_shutdown.connect  # type: ignore[untyped-decorator]
+def _stay_until_drained(**_: Any) -> None:
+    """Celery knows nothing of the runs and would end the process under them."""
+    _drain()
+    if _Process.worker is not None:
+        _Process.left.wait(settings.DRAIN_SECONDS + GRACE_SECONDS)
+
+
+def _leave(worker: Worker, slots: Slots) -> None:
     deadline = time.monotonic() + settings.DRAIN_SECONDS
+    permits = slots.close(settings.DRAIN_SECONDS)
+    released = len(worker.holds())
     while worker.holds() and time.monotonic() < deadline:
-        time.sleep(0.1)
+        time.sleep(0.05)
     late = worker.holds()
     if late:
         logger.warning("giving %s runs back in the middle of a call", len(late))
         with ThreadPoolExecutor(max_workers=4) as pool:
             for hold in late:
                 pool.submit(engine.finish, hold.tenant_id, hold.execution_id, hold.fence, {"status": "queued"})
-    if late:
-        ring(len(late))
+    if permits + released:
+        ring(permits + released)
         _ringer.flush()
     for service in _Process.services:
         service.stop()
+    _Process.left.set()
     if late:
-        # The threads in hand cannot be stopped, and Celery would wait for them for ever.
+        # The threads in hand cannot be stopped, and Python would wait for them for ever.
         os._exit(0)

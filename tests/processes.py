@@ -95,8 +95,9 @@ class WorkerProcess(Process):
 
     def __init__(self, slots: int = 8, **env: str) -> None:
         super().__init__(
-            "celery", "-A", "config", "worker", "--pool", "threads", "--concurrency", str(slots),
-            "--without-gossip", "--without-mingle", "--without-heartbeat", "-l", "INFO", **env,
+            "celery", "-A", "config", "worker", "--pool", "threads",
+            "--without-gossip", "--without-mingle", "--without-heartbeat", "-l", "INFO",
+            **{"WORKER_SLOTS": str(slots), **env},
         )  # fmt: skip
 
     def wait_ready(self) -> None:

@@ -149,12 +149,15 @@ class Stack:
         self.local_model = True
 
     def _worker(self, environment: Mapping[str, str]) -> Program:
-        slots = str(self.choice.worker_slots)
         quiet = ("--without-gossip", "--without-mingle", "--without-heartbeat", "-l", "INFO")
         return Program(
             name="worker",
-            argv=(*_module("celery"), "-A", "config", "worker", "--pool", "threads", "--concurrency", slots, *quiet),
-            env=environment,
+            argv=(*_module("celery"), "-A", "config", "worker", "--pool", "threads", *quiet),
+            env={
+                **environment,
+                "WORKER_SLOTS": str(self.choice.worker_slots),
+                "DB_APPLICATION_NAME": "agent-team-builder worker",
+            },
             log=self._data.log("worker"),
             cwd=PROJECT,
             patience=_DRAIN_SECONDS,
@@ -165,7 +168,7 @@ class Stack:
         return Program(
             name="web",
             argv=(*_module("uvicorn"), "config.asgi:application", *place),
-            env=environment,
+            env={**environment, "DB_APPLICATION_NAME": "agent-team-builder web"},
             log=self._data.log("web"),
             cwd=PROJECT,
         )

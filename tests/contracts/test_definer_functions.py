@@ -13,7 +13,8 @@ Connection = psycopg.Connection[Any]
 KNOWN = {
     "api_key_lookup_v1": "whose key is this: asked before a tenant is known",
     "memberships_of_v1": "where is this user a member: asked at login",
-    "claim_v1": "the fairest run of all tenants",
+    "claim_v1": "the fairest run of all tenants, for workers of the version before",
+    "claim_v2": "the fairest runs of all tenants",
     "heartbeat_v1": "renews the leases of a worker, whatever tenants they are of",
     "reap_v1": "what the reaper does for all tenants each second",
 }

@@ -71,8 +71,14 @@ def insert_run(db: Connection, tenant: UUID, team: UUID, run: UUID, number: int,
 
 
 def claim(db: Connection, worker: str = "w1", lease: str = LEASE) -> Row | None:
-    """`claim_v1`: a row, or None when nothing is claimable."""
-    return db.execute("SELECT * FROM claim_v1(%s, %s::interval)", [worker, lease], prepare=True).fetchone()
+    """`claim_v2` of one run: a row, or None when nothing is claimable."""
+    rows = claim_many(db, 1, worker, lease)
+    return rows[0] if rows else None
+
+
+def claim_many(db: Connection, most: int, worker: str = "w1", lease: str = LEASE) -> list[Row]:
+    """`claim_v2`: a row for each run claimed."""
+    return db.execute("SELECT * FROM claim_v2(%s, %s::interval, %s)", [worker, lease, most], prepare=True).fetchall()
 
 
 def record(db: Connection, held: Row, key: str, fence: int | None = None, **step: Any) -> Row | None:

@@ -30,8 +30,7 @@ class LiveRun:
 
     def claim(self) -> Self:
         """Take it, as a worker's thread does."""
-        claimed = engine.claim("by-hand")
-        assert claimed is not None
+        (claimed,) = engine.claim("by-hand")
         assert claimed.execution_id == self.id
         self.fence = claimed.fence
         return self

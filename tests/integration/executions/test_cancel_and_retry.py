@@ -31,7 +31,7 @@ def test_a_queued_run_is_cancelled_at_once(alice, queued):
 
 def test_a_running_one_stops_before_its_next_call(alice, queued, fake_model):
     worker = Worker(slots=1)
-    claimed = engine.claim(worker.id)
+    (claimed,) = engine.claim(worker.id)
     hold = worker.take(claimed, 0.0)
     hold.until = float("inf")
     execution_cancel(actor=alice.actor, execution_id=queued.id)

@@ -1,4 +1,4 @@
-"""claim_v1: fair between tenants, never over a limit, and no permit is lost while something is claimable."""
+"""claim_v2: fair between tenants, never over a limit, and no permit is lost while something is claimable."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -198,3 +198,38 @@ def test_a_missing_slots_row_means_no_claim(db, alice):
     team = factories.team(alice)
     sql.insert_run(db, alice.tenant.id, team.id, uuid4(), 0)
     assert sql.claim(db) is None
+
+
+def test_one_claim_takes_several_and_tenants_take_turns_in_it(db, alice, charlie):
+    sql.queue(db, alice, 6)
+    sql.queue(db, charlie, 3)
+    held = sql.claim_many(db, 6)
+    assert Counter(row.tenant_id for row in held) == {alice.tenant.id: 3, charlie.tenant.id: 3}
+    assert len({row.execution_id for row in held}) == 6
+    assert sql.running(db, alice) == 3
+
+
+def test_a_claim_of_many_takes_what_there_is_and_no_more_than_the_limit(db, alice, charlie):
+    sql.queue(db, alice, 5, limit=2)
+    sql.queue(db, charlie, 1)
+    held = sql.claim_many(db, 10)
+    assert Counter(row.tenant_id for row in held) == {alice.tenant.id: 2, charlie.tenant.id: 1}
+    assert sql.claim_many(db, 10) == []
+
+
+def test_claims_of_many_from_many_workers_never_wait_in_a_ring_and_overshoot_nothing(db):
+    """Each holds rows of several tenants at once, beside runs that end: a deadlock would raise."""
+    people = _people(4)
+    for who in people:
+        sql.queue(db, who, 30, limit=7)
+
+    def work(number: int) -> int:
+        done = 0
+        with sql.login() as mine:
+            for _round in range(12):
+                for held in sql.claim_many(mine, 5, f"w{number}"):
+                    done += sql.finish(mine, held) is not None
+        return done
+
+    assert sum(together(6, work)) == 120
+    assert [sql.running(db, who) for who in people] == [0, 0, 0, 0]
