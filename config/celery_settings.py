@@ -3,14 +3,10 @@
 from django.conf import settings
 
 broker_url = settings.REDIS_URL
+broker_transport = "config.broker:Transport"
 broker_connection_retry_on_startup = True
 # A POST answers 202 within three seconds with the broker down: the ring is lost, the reaper rings again.
 broker_transport_options = {
-    # Names of their own instead of global_keyprefix, which makes a client for each acknowledged message: an eighth of
-    # a worker's CPU under load.
-    "unacked_key": f"{settings.REDIS_PREFIX}:unacked",
-    "unacked_index_key": f"{settings.REDIS_PREFIX}:unacked_index",
-    "unacked_mutex_key": f"{settings.REDIS_PREFIX}:unacked_mutex",
     "socket_connect_timeout": 1,
     "socket_timeout": 5,
     "retry_policy": {"timeout": 2.0},
