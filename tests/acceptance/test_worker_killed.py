@@ -1,6 +1,7 @@
 """kill -9 in the middle of a run: it completes after a restart, and what was answered is not paid for again."""
 
 import pytest
+import redis
 
 from executions.models import Status, Step
 from executions.services import execution_get, execution_start
@@ -51,3 +52,17 @@ def test_sigterm_gives_the_run_back_before_its_next_call(alice, world, started):
         wait_until(lambda: status(alice, started) == Status.SUCCEEDED, "the run is completed", 30)
     assert len(world.model.calls) == 4, "the call in hand was finished and recorded, none was repeated"
     assert execution_get(actor=alice.actor, execution_id=started.id).recovery_count == 0
+
+
+def test_sigterm_amid_a_call_that_outlasts_the_patience_gives_the_run_back_and_rings_for_it(alice, world, settings):
+    world.model.rule(latency_ms=20_000)
+    started = execution_start(actor=alice.actor, team_id=factories.team(alice, "A").id).execution
+    with WorkerProcess(**world.env, DRAIN_SECONDS="0.5") as worker:
+        wait_until(lambda: len(world.model.calls) == 1, "the call is under way")
+        worker.child.terminate()
+        assert worker.child.wait(15) == 0
+    execution = execution_get(actor=alice.actor, execution_id=started.id)
+    assert execution.status == Status.QUEUED
+    assert execution.recovery_count == 0, "a worker that leaves is not a lost one"
+    with redis.Redis.from_url(settings.REDIS_URL) as client:
+        assert client.llen(f"{settings.REDIS_PREFIX}.runs") == 1, "another worker hears of it at once"
