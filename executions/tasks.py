@@ -35,7 +35,9 @@ class _Process:
     worker: Worker | None = None
     slots: Slots | None = None
     services: list[Heartbeat | Reaper] = []
+    to_ring = 0
     left = threading.Event()
+    rung = threading.Event()
 
 
 @shared_task(name="executions.run_next")  # type: ignore[untyped-decorator]
@@ -105,10 +107,16 @@ def _drain(**_: Any) -> None:
 
 @signals.worker_shutdown.connect  # type: ignore[untyped-decorator]
 def _stay_until_drained(**_: Any) -> None:
-    """Celery knows nothing of the runs and would end the process under them."""
+    """Celery knows nothing of the runs and would end the process under them. It takes no more messages by now, so
+    that what is rung for here is heard by others."""
     _drain()
-    if _Process.worker is not None:
-        _Process.left.wait(settings.DRAIN_SECONDS + GRACE_SECONDS)
+    if _Process.worker is None:
+        return
+    _Process.left.wait(settings.DRAIN_SECONDS + GRACE_SECONDS)
+    if _Process.to_ring:
+        ring(_Process.to_ring)
+        _ringer.flush()
+    _Process.rung.set()
 
 
 def _leave(worker: Worker, slots: Slots) -> None:
@@ -123,12 +131,11 @@ def _leave(worker: Worker, slots: Slots) -> None:
         with ThreadPoolExecutor(max_workers=4) as pool:
             for hold in late:
                 pool.submit(engine.finish, hold.tenant_id, hold.execution_id, hold.fence, {"status": "queued"})
-    if permits + released:
-        ring(permits + released)
-        _ringer.flush()
+    _Process.to_ring = permits + released
     for service in _Process.services:
         service.stop()
     _Process.left.set()
     if late:
         # The threads in hand cannot be stopped, and Python would wait for them for ever.
+        _Process.rung.wait(GRACE_SECONDS)
         os._exit(0)
