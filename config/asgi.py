@@ -6,11 +6,14 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 from django.core.asgi import get_asgi_application
 
-django_application = get_asgi_application()
+on_loop = get_asgi_application()
 
-from teams.checks import refuse_broken_configuration  # noqa: E402 - needs the apps
+from django.conf import settings  # noqa: E402 - needs the environment
+
+from config.serving import ThreadHandler, by_view  # noqa: E402 - needs the apps
+from teams.checks import refuse_broken_configuration  # noqa: E402
 from teams.middleware import measured  # noqa: E402
 
-application = measured(django_application)
-
 refuse_broken_configuration()
+
+application = measured(by_view(on_loop, ThreadHandler(settings.WEB_THREADS)))

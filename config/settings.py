@@ -220,6 +220,10 @@ RATE_LIMIT_PER_KEY = env.int("RATE_LIMIT_PER_KEY", default=600)
 RATE_LIMIT_PER_TENANT = env.int("RATE_LIMIT_PER_TENANT", default=3000)
 RATE_LIMIT_BAD_KEYS = env.int("RATE_LIMIT_BAD_KEYS", default=30)
 
+# --- Web --------------------------------------------------------------------------------------------------------------
+# Requests one web process works on at once; more wait. Threads are made when needed, and async views need none.
+WEB_THREADS = env.int("WEB_THREADS", default=64)
+
 # --- API --------------------------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["teams.access.ApiKeyAuthentication", "teams.access.SessionAuthentication"],
