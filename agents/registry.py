@@ -3,7 +3,7 @@
 Each question that needs the database opens its own short scope, so it can be asked before any transaction.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -41,8 +41,12 @@ def as_template(row: RoleTemplate) -> Template:
 def disabled_tools(tenant_id: UUID) -> frozenset[str]:
     """Return the names of the catalogue's tools that the tenant has switched off."""
     with scope(tenant_id):
-        off = TenantTool.objects.filter(enabled=False).values_list("name", flat=True)
-        return frozenset(name for name in off if name in CATALOGUE)
+        return known_tools(TenantTool.objects.filter(enabled=False).values_list("name", flat=True))
+
+
+def known_tools(names: Iterable[str]) -> frozenset[str]:
+    """Return those of the names that are tools of the catalogue."""
+    return frozenset(name for name in names if name in CATALOGUE)
 
 
 def enabled_tools(tenant_id: UUID) -> tuple[str, ...]:

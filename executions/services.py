@@ -20,15 +20,17 @@ from agents.build_cache import own_copy
 from agents.ready import ready_team
 from agents.registry import ResolvedAgent
 from executions import stream, tasks
+from executions.facts import StartFacts, start_facts
 from executions.models import OPEN, Execution, Source, Status, TenantSlots
 from executions.runspec import AgentRun, RunSpec
 from teams import audit
 from teams.access import Actor
 from teams.canonical import walk_problems
 from teams.errors import Conflict, Forbidden, Invalid, Located, NotFound
-from teams.models import Team, Tenant
+from teams.models import Team
 from teams.proposals import UnfilledRoles, shown_proposal
 from teams.services import team_get, team_version
+from teams.storing import not_found
 from teams.tenancy import tenant
 
 MAX_INPUT_BYTES = 1_000_000
@@ -66,23 +68,25 @@ def execution_start(
     actor.require("executions:run")
     _checked(input, idempotency_key)
     body_hash = _body_hash(team_id, version, input)
-    if idempotency_key and (earlier := _earlier(actor, idempotency_key, body_hash)):
-        return Started(earlier, replayed=True)
-    team = team_get(actor=actor, team_id=team_id)
-    pinned = team if version is None else team_version(actor=actor, team_id=team_id, version=version)
-    execution = Execution(
-        team_id=team.id,
-        version=pinned.version,
-        resolved_spec={**_resolved(actor, team, pinned), "stream": stream_tokens or source in _BY_PEOPLE},
-        input=input,
-        idempotency_key=idempotency_key or None,
-        idempotency_hash=body_hash if idempotency_key else "",
-        source=source,
-        actor=actor.label,
-        deadline_at=timezone.now() + timedelta(seconds=settings.RUN_TIMEOUT_SECONDS),
-    )
     try:
-        _insert(actor, execution)
+        # One scope for the look and the write: what a run starts from is read and stored in five round trips.
+        with tenant(actor.tenant_id):
+            if idempotency_key and (earlier := _earlier(actor, idempotency_key, body_hash)):
+                return Started(earlier, replayed=True)
+            facts = start_facts(actor.tenant_id, team_id)
+            pinned, spec = _resolved(actor, facts, version)
+            execution = Execution(
+                team_id=team_id,
+                version=pinned,
+                resolved_spec={**spec, "stream": stream_tokens or source in _BY_PEOPLE},
+                input=input,
+                idempotency_key=idempotency_key or None,
+                idempotency_hash=body_hash if idempotency_key else "",
+                source=source,
+                actor=actor.label,
+                deadline_at=timezone.now() + timedelta(seconds=settings.RUN_TIMEOUT_SECONDS),
+            )
+            _insert(execution, facts)
     except IntegrityError as error:
         # The same key at the same moment: the unique index let one through, this request is its replay.
         if _IDEMPOTENCY not in str(error) or not idempotency_key:
@@ -159,25 +163,29 @@ def execution_get(*, actor: Actor, execution_id: UUID) -> Execution:
 # --- inside -----------------------------------------------------------------------------------------------------------
 
 
-def _insert(actor: Actor, execution: Execution) -> None:
-    with tenant(actor.tenant_id):
+def _insert(execution: Execution, facts: StartFacts) -> None:
+    if not facts.has_slots:
         TenantSlots.objects.bulk_create(
-            [TenantSlots(tenant_id=actor.tenant_id, limit=settings.TENANT_RUN_LIMIT)], ignore_conflicts=True
+            [TenantSlots(tenant_id=facts.tenant.id, limit=settings.TENANT_RUN_LIMIT)], ignore_conflicts=True
         )
-        execution.save(force_insert=True)
-        transaction.on_commit(tasks.ring)
+    execution.save(force_insert=True)
+    transaction.on_commit(tasks.ring)
 
 
-def _resolved(actor: Actor, team: Team, pinned: Any) -> dict[str, Any]:
-    """Freeze what the agents of a version will be told: see executions/runspec.py. `pinned` is the team, or a row of
-    its history."""
-    owner = Tenant.objects.get(id=actor.tenant_id)
-    if not owner.is_active:
+def _resolved(actor: Actor, facts: StartFacts, version: int | None) -> tuple[int, dict[str, Any]]:
+    """The version to run, and what its agents will be told, frozen: see executions/runspec.py."""
+    if facts.version is None:
+        raise not_found(facts.team_id)
+    row = None if version is None else team_version(actor=actor, team_id=facts.team_id, version=version)
+    if not facts.tenant.is_active:
         raise Forbidden("this tenant is switched off; no run starts")
+    number, config_hash = (facts.version, facts.config_hash) if row is None else (row.version, row.config_hash)
+    config = facts.config if row is None else lambda: row.config
     try:
-        ready = ready_team(pinned.config, pinned.config_hash, owner)
+        ready = ready_team(config, config_hash, facts.tenant, facts.off)
     except UnfilledRoles as error:
-        waits = team.pending_proposal is not None and team.pending_proposal["version"] == pinned.version
+        team = team_get(actor=actor, team_id=facts.team_id)
+        waits = team.pending_proposal is not None and team.pending_proposal["version"] == number
         raise UnfilledRoles(error.roles, shown_proposal(team) if waits else None) from error
     run = RunSpec.of(
         goal=ready.goal,
@@ -186,7 +194,7 @@ def _resolved(actor: Actor, team: Team, pinned: Any) -> dict[str, Any]:
         agents=[_agent_run(agent) for agent in ready.agents],
         overflow=settings.CONTEXT_OVERFLOW,
     )
-    return {**run.to_dict(), "notes": _notes(ready.agents)}
+    return number, {**run.to_dict(), "notes": _notes(ready.agents)}
 
 
 def _agent_run(agent: ResolvedAgent) -> AgentRun:

@@ -38,7 +38,7 @@ def loads(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
 
 def ready(who: Any, team: Any) -> ReadyTeam:
-    return ready_team(team.config, team.config_hash, who.tenant)
+    return ready_team(lambda: team.config, team.config_hash, who.tenant, registry.disabled_tools(who.tenant.id))
 
 
 def start(who: Any, team: Any, **given: Any) -> Any:
@@ -105,7 +105,7 @@ MAY_ADD = {"allow_TBA_to_recommend_agents": True, "allow_TBA_how_many_more": 1}
 def test_the_same_hash_under_another_tenant_is_another_key(alice, charlie):
     team = factories.team(alice)
     assert ready(alice, team) is ready(alice, team)
-    assert ready(alice, team) is not ready_team(team.config, team.config_hash, charlie.tenant)
+    assert ready(alice, team) is not ready(charlie, team)
 
 
 def test_whatever_it_was_made_from_makes_it_anew(alice, settings):
@@ -128,7 +128,7 @@ def test_whatever_it_was_made_from_makes_it_anew(alice, settings):
 def test_a_stored_row_that_no_longer_parses_says_so_and_is_not_kept(alice):
     team = factories.team(alice)
     with pytest.raises(StoredConfigBroken, match="Stored configuration is invalid"):
-        ready_team({**team.config, "max_turns": 0}, "other", alice.tenant)
+        ready_team(lambda: {**team.config, "max_turns": 0}, "other", alice.tenant, frozenset())
     assert ready(alice, team).max_turns == 1
 
 

@@ -1,0 +1,51 @@
+"""All that accepting a run has to know, in one question to the database.
+
+By hand, since this is asked for each run: the ORM would ask four times, and take longer to write the questions than
+PostgreSQL to answer them. Both walls stand: row level security, and the tenant named at each table.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import orjson
+from django.db import connection
+
+from agents.registry import known_tools
+from teams.models import Tenant
+
+_FACTS = """
+SELECT o.slug, o.name, o.is_active, o.default_model, t.version, t.config, t.config_hash,
+       ARRAY(SELECT u.name::text FROM agents_tenanttool u WHERE u.tenant_id = o.id AND NOT u.enabled),
+       EXISTS(SELECT FROM executions_tenantslots s WHERE s.tenant_id = o.id)
+FROM teams_tenant o LEFT JOIN teams_team t ON t.tenant_id = o.id AND t.id = %s AND NOT t.is_deleted
+WHERE o.id = %s
+"""
+
+
+@dataclass(frozen=True)
+class StartFacts:
+    """What a run of a team starts from. `version` is None without such a team; `off`: the tools switched off."""
+
+    tenant: Tenant
+    team_id: UUID
+    version: int | None
+    config_text: str
+    config_hash: str
+    off: frozenset[str]
+    has_slots: bool
+
+    def config(self) -> Mapping[str, Any]:
+        """The team's config: read only when asked for, because a team that ran before is ready without it."""
+        config: Mapping[str, Any] = orjson.loads(self.config_text)
+        return config
+
+
+def start_facts(tenant_id: UUID, team_id: UUID) -> StartFacts:
+    """Ask. Call inside the tenant's scope."""
+    with connection.cursor() as cursor:
+        cursor.execute(_FACTS, [team_id, tenant_id])
+        slug, name, is_active, default_model, version, config, config_hash, off, has_slots = cursor.fetchone()
+    owner = Tenant(id=tenant_id, slug=slug, name=name, is_active=is_active, default_model=default_model)
+    return StartFacts(owner, team_id, version, config or "", config_hash or "", known_tools(off), has_slots)
