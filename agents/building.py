@@ -1,7 +1,7 @@
 """The Team Builder as the teams app asks for it (settings.TEAM_BUILDER): plan, ask a model if need be, put together."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import replace
 from uuid import UUID
 
 from django.db import connection
@@ -9,9 +9,9 @@ from django.db import connection
 from agents.build_cache import CACHE, exact_hash, frozen, thawed
 from agents.builder import ADDED_BY, Addition, FillResult, Needs, Outcome, Plan, finish, needs_of, plan_team
 from agents.recommending import Question, ask
-from agents.registry import ModelName, callable_model, default_model_of, disabled_tools, resolve_model, templates_of
+from agents.registry import ModelName, Own, callable_model, default_model_of, own_of, resolve_model
 from agents.registry import unavailable as unavailable_provider
-from agents.templates import Template, templates_revision
+from agents.templates import templates_revision
 from agents.tools import CATALOGUE
 from teams.building import Asking, Past
 from teams.errors import Conflict
@@ -21,15 +21,6 @@ from teams.spec import SPEC_VERSION, TeamSpec, assign_ids
 NOT_HERE = "no model is asked in this place; ask for recommendations once it is saved"
 
 
-@dataclass(frozen=True)
-class _Tenants:
-    """What building takes from the tenant."""
-
-    tenant: Tenant
-    templates: Mapping[str, Template]
-    off: frozenset[str]
-
-
 def fill(config: object, tenant_id: UUID, past: Past | None = None, asking: Asking = Asking.NOW) -> FillResult:
     """Complete a team: the default team, roles of the flow, further agents. Raises `Invalid` for an unreadable config.
 
@@ -37,7 +28,7 @@ def fill(config: object, tenant_id: UUID, past: Past | None = None, asking: Aski
     are enabled. With `should_TBA_ask_caller_approval`, or on request, all of it is proposed instead of done. Call
     outside every transaction unless `asking` is NEVER or WHEN_SAVED.
     """
-    own = _Tenants(Tenant.objects.get(id=tenant_id), templates_of(tenant_id), disabled_tools(tenant_id))
+    own = own_of(tenant_id)
     previous = past.spec if past else None
     plan = planned(config, own)
     plan = replace(plan, spec=assign_ids(plan.spec, previous))
@@ -48,7 +39,7 @@ def fill(config: object, tenant_id: UUID, past: Past | None = None, asking: Aski
     return replace(filled, additions=(*filled.additions, *_swaps(filled.spec, own.tenant)))
 
 
-def planned(config: object, own: _Tenants) -> Plan:
+def planned(config: object, own: Own) -> Plan:
     """The deterministic part, from the cache when this tenant built the same config before under the same revisions."""
 
     def make() -> Plan:
@@ -68,7 +59,7 @@ def planned(config: object, own: _Tenants) -> Plan:
     return replace(plan, spec=thawed(plan.spec), made=made)
 
 
-def _outcome(plan: Plan, needs: Needs, own: _Tenants, asking: Asking) -> Outcome:
+def _outcome(plan: Plan, needs: Needs, own: Own, asking: Asking) -> Outcome:
     if needs.errors or not (needs.write or needs.further):
         return Outcome()
     if asking is Asking.NEVER:
@@ -86,7 +77,7 @@ def _outcome(plan: Plan, needs: Needs, own: _Tenants, asking: Asking) -> Outcome
     return _asked(plan, needs, own, model)
 
 
-def _asked(plan: Plan, needs: Needs, own: _Tenants, model: ModelName) -> Outcome:
+def _asked(plan: Plan, needs: Needs, own: Own, model: ModelName) -> Outcome:
     spec, name = plan.spec, ":".join(model)
     available = CATALOGUE if spec.available_tools is None else spec.available_tools
     tools = [tool for tool in CATALOGUE if tool in available and tool not in own.off]

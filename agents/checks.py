@@ -4,7 +4,7 @@ Each check returns (errors, warnings): errors keep the config from being saved, 
 """
 
 import difflib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from uuid import UUID
 
 from agents import providers
@@ -42,9 +42,9 @@ def check_providers(spec: TeamSpec, tenant_id: UUID) -> Found:
 
 def check_tools(spec: TeamSpec, tenant_id: UUID) -> Found:
     """Every tool is in the catalogue and enabled for the tenant."""
-    lists: list[tuple[str, Iterable[str]]] = [("available_tools", spec.available_tools or ())]
+    lists: list[tuple[str, Sequence[str]]] = [("available_tools", spec.available_tools or ())]
     lists += [(f"agents.{index}.agent_tools", agent.agent_tools) for index, agent in enumerate(spec.agents)]
-    off = disabled_tools(tenant_id)
+    off = disabled_tools(tenant_id) if any(names for _, names in lists) else frozenset()
     errors = [error for loc, names in lists for error in _tools(loc, names, off)]
     with_tools = [agent.agent_role for agent in spec.agents if agent.agent_tools]
     if not with_tools:

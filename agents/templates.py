@@ -5,6 +5,7 @@ The prompts are short because small local models run them too: these follow two 
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import cache
 from types import MappingProxyType
 from typing import Final
 
@@ -50,6 +51,15 @@ class Template:
 
 def templates_revision(templates: Mapping[str, Template]) -> str:
     """A hash of a whole set of templates, for the keys of what is built from them."""
+    return _default_revision() if templates is DEFAULT_TEMPLATES else _revision(templates)
+
+
+@cache
+def _default_revision() -> str:
+    return _revision(DEFAULT_TEMPLATES)
+
+
+def _revision(templates: Mapping[str, Template]) -> str:
     return sha256_of({role: template.revision() for role, template in templates.items()})
 
 
