@@ -8,10 +8,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from uuid import UUID
 
 from agents import providers
-from agents.registry import default_model_of, disabled_tools, known_providers, unavailable
+from agents.registry import default_model_of, disabled_tools, known_providers, tenant_defaults, unavailable
 from agents.tools import CATALOGUE
 from teams.errors import Conflict, Located
-from teams.models import Tenant
 from teams.spec import TeamSpec
 
 Found = tuple[list[Located], list[Located]]
@@ -69,7 +68,7 @@ def _default_model(spec: TeamSpec, tenant_id: UUID) -> list[Located]:
     if not users:
         return []
     try:
-        name, _model = default_model_of(Tenant.objects.get(id=tenant_id))
+        name, _model = default_model_of(tenant_defaults(tenant_id))
         why = unavailable(name)
     except Conflict as error:
         return [Located(loc="agents", msg=error.detail)]

@@ -85,6 +85,13 @@ def enabled_tools(tenant_id: UUID) -> tuple[str, ...]:
     return tuple(name for name in CATALOGUE if name not in off)
 
 
+def tenant_defaults(tenant_id: UUID) -> Tenant:
+    """Return the tenant with what its models are chosen by."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT default_model FROM teams_tenant WHERE id = %s", [tenant_id])
+        return Tenant(id=tenant_id, default_model=cursor.fetchone()[0])
+
+
 # --- models -----------------------------------------------------------------------------------------------------------
 
 

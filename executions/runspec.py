@@ -6,7 +6,7 @@ start of the run, so that a run taken up again says the same words whatever has 
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Literal, Self
 
 RENDERER_VERSION = 2  # of new runs; see executions/prompts.py
@@ -84,7 +84,7 @@ class RunSpec:
             "max_turns": self.max_turns,
             "flow": [[place.node, place.role] for place in self.flow],
             "agents": {
-                role: {**asdict(agent), "parameters": dict(agent.parameters), "tools": list(agent.tools)}
+                role: {**vars(agent), "parameters": dict(agent.parameters), "tools": list(agent.tools)}
                 for role, agent in self.agents.items()
             },
         }

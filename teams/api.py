@@ -61,7 +61,7 @@ from teams.services import (
     team_versions,
 )
 from teams.shapes import Page, PageQuery, as_json
-from teams.spec import flow_roles
+from teams.spec import TeamSpec, flow_roles
 from teams.tenancy import tenant
 
 _MOVED = {412: "the team is at version 4, not 3: somebody changed it meanwhile"}
@@ -330,9 +330,9 @@ def _row(team: Team) -> TeamRow:
     )
 
 
-def _detail(team: Team) -> dict[str, Any]:
-    """Fields of TeamDetail. Raises `StoredConfigBroken`."""
-    spec = stored_spec(team.config)
+def _detail(team: Team, spec: TeamSpec | None = None) -> dict[str, Any]:
+    """Fields of TeamDetail; `spec` is the team's config where it was read already. Raises `StoredConfigBroken`."""
+    spec = spec or stored_spec(team.config)
     return {
         "id": team.id,
         "name": team.name,
@@ -350,7 +350,7 @@ def _detail(team: Team) -> dict[str, Any]:
 
 def team_saved(saved: Saved) -> TeamSaved:
     """A stored team as the API answers it."""
-    return TeamSaved(**_detail(saved.team), additions=saved.additions, warnings=saved.warnings)
+    return TeamSaved(**_detail(saved.team, saved.spec), additions=saved.additions, warnings=saved.warnings)
 
 
 def _checked(config: Mapping[str, Any] | None = None, **found: Any) -> TeamChecked:

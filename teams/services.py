@@ -55,7 +55,7 @@ def team_create(
     except IntegrityError as error:
         # The id may be another tenant's, which row level security does not let us see. One answer for both.
         raise Conflict(f"Team ID {team.id} is taken; leave it out to get a new one") from error
-    return Saved(team, prepared.additions, prepared.warnings)
+    return Saved(team, prepared.additions, prepared.warnings, prepared.spec)
 
 
 def team_update(
@@ -77,7 +77,7 @@ def team_update(
         if name is not None and name.strip() not in {"", team.name}:
             before["name"], team.name = team.name, name.strip()
         store_version(team, actor, prepared, reason, "team.update", before=before)
-    return Saved(team, prepared.additions, prepared.warnings)
+    return Saved(team, prepared.additions, prepared.warnings, prepared.spec)
 
 
 def team_upsert(*, actor: Actor, team_id: UUID | None, config: object, reason: str = "") -> Saved:
@@ -128,7 +128,7 @@ def team_rollback(
     with locked(actor, team_id) as team:
         expect(team, expected_version)
         store_version(team, actor, prepared, reason, "team.rollback", before={"version": team.version})
-    return Saved(team, prepared.additions, prepared.warnings)
+    return Saved(team, prepared.additions, prepared.warnings, prepared.spec)
 
 
 def team_delete(*, actor: Actor, team_id: UUID, reason: str = "") -> Team:

@@ -14,6 +14,7 @@ from teams.building import Prepared
 from teams.errors import Conflict, Invalid, Located, NotFound, PreconditionFailed
 from teams.history import ChangeNote
 from teams.models import Team
+from teams.spec import TeamSpec
 from teams.tenancy import tenant
 
 MAX_NAME = 200
@@ -27,6 +28,8 @@ class Saved:
     team: Team
     additions: list[dict[str, Any]] = field(default_factory=list)
     warnings: list[Located] = field(default_factory=list)
+    spec: TeamSpec | None = None
+    """The team's config as it was read for this change; None: it was not."""
 
 
 @contextmanager

@@ -28,6 +28,13 @@ def test_a_run_keeps_the_version_it_started_with(alice, fake_model):
         assert [step.role for step in Step.objects.filter(execution=execution)] == ["Old"]
 
 
+def test_what_a_run_starts_from_is_asked_in_one_question(alice, django_assert_num_queries):
+    team = factories.team(alice)
+    start(alice, team)
+    with django_assert_num_queries(3):  # the scope, the question, the insert
+        start(alice, team)
+
+
 def test_an_older_version_can_be_run(alice):
     team = factories.team(alice, "Old")
     team_update(actor=alice.actor, team_id=team.id, config=factories.config("New"))
