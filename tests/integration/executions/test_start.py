@@ -31,7 +31,7 @@ def test_a_run_keeps_the_version_it_started_with(alice, fake_model):
 def test_what_a_run_starts_from_is_asked_in_one_question(alice, django_assert_num_queries):
     team = factories.team(alice)
     start(alice, team)
-    with django_assert_num_queries(3):  # the scope, the question, the insert
+    with django_assert_num_queries(5):  # BEGIN, the tenant, the question, the insert, COMMIT
         start(alice, team)
 
 
