@@ -14,6 +14,7 @@ from django.db import connection
 
 from agents.registry import known_tools
 from teams.models import Tenant
+from teams.tenancy import required_scope
 
 _FACTS = """
 SELECT o.slug, o.name, o.is_active, o.default_model, t.version, t.config, t.config_hash,
@@ -43,7 +44,8 @@ class StartFacts:
 
 
 def start_facts(tenant_id: UUID, team_id: UUID) -> StartFacts:
-    """Ask. Call inside the tenant's scope."""
+    """Ask. Raises `NoTenantScope` outside of a scope."""
+    required_scope()
     with connection.cursor() as cursor:
         cursor.execute(_FACTS, [team_id, tenant_id])
         slug, name, is_active, default_model, version, config, config_hash, off, has_slots = cursor.fetchone()
