@@ -17,6 +17,7 @@ from django.db import InterfaceError, OperationalError
 
 from executions import engine, stream
 from executions.control import Fenced, NonDeterminism
+from executions.shown import cleaned
 from executions.worker import Hold, Worker
 
 logger = logging.getLogger(__name__)
@@ -108,7 +109,7 @@ class Journal:
             "request_hash": hashed, "request": _shown(request), **what,
         }  # fmt: skip
         hold = self.hold
-        recorded = while_held(hold, lambda: engine.record(hold.tenant_id, hold.execution_id, hold.fence, step))
+        recorded = while_held(hold, lambda: engine.record(hold.tenant_id, hold.execution_id, hold.fence, cleaned(step)))
         if recorded is None:
             raise Fenced
         hold.cancelled = hold.cancelled or recorded.cancel_requested

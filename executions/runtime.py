@@ -13,6 +13,7 @@ from executions import engine, stream
 from executions.control import Cancelled, Fenced, NonDeterminism, Released
 from executions.graph import NodeCall, RunSpec, Spoken, run_team
 from executions.journal import Journal, Outcome, StepPlace, while_held
+from executions.shown import cleaned
 from executions.worker import Hold, Worker
 
 logger = logging.getLogger(__name__)
@@ -71,7 +72,7 @@ class _Run:
         stream.publish_news(self.hold.tenant_id, self.hold.execution_id, event)
 
     def _finish(self, outcome: dict[str, Any]) -> int | None:
-        return engine.finish(self.hold.tenant_id, self.hold.execution_id, self.hold.fence, outcome)
+        return engine.finish(self.hold.tenant_id, self.hold.execution_id, self.hold.fence, cleaned(outcome))
 
     def _outcome(self) -> dict[str, Any]:
         journal = Journal(self.worker, self.hold, self.claimed.journal)
