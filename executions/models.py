@@ -45,7 +45,7 @@ class Source(models.TextChoices):
     SCHEDULE = "schedule"
 
 
-class Execution(TenantModel):  # type: ignore[django-manager-missing] # since Step says more about `tenant`
+class Execution(TenantModel):  # type: ignore[django-manager-missing, unused-ignore] # by the order of checking
     """One run of one version of a team."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
