@@ -122,6 +122,8 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
 API_KEY_PEPPER = env.str("API_KEY_PEPPER", default="")
+# Seals secrets at rest: id:base64 of 32 bytes, comma separated; the first seals, the others still open.
+ENCRYPTION_KEYS = env.str("ENCRYPTION_KEYS", default="")
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = env.bool("SECURE_COOKIES", default=False)

@@ -1,7 +1,7 @@
 """System checks: a wrong setting is named with its cure before anything is served.
 
-ATB.E001 secrets, ATB.E002 model, ATB.E003 roles of the database login. The last needs a connection, so it runs with
-`manage.py check --database default`, in /health/ready and at the start of web and worker.
+ATB.E001 secrets, ATB.E002 model, ATB.E003 roles of the database login, ATB.E004 encryption keys. E003 needs a
+connection, so it runs with `manage.py check --database default`, in /health/ready and at the start of web and worker.
 """
 
 import logging
@@ -13,6 +13,8 @@ from django.conf import settings
 from django.core import checks
 from django.core.checks import CheckMessage, Error
 from django.db import InterfaceError, OperationalError, connections
+
+from teams.secrets import key_problem
 
 logger = logging.getLogger(__name__)
 
@@ -37,6 +39,16 @@ def secrets_are_set(**_: Any) -> list[CheckMessage]:
         for name in _SECRETS
         if not getattr(settings, name)
     ]
+
+
+@checks.register(checks.Tags.security)
+def encryption_keys_are_usable(**_: Any) -> list[CheckMessage]:
+    """Without its keys the product could neither store nor read a provider's key or a tool's credential."""
+    problem = key_problem()
+    if not problem:
+        return []
+    hint = "write id:key, the key 32 random bytes as base64, for example k1:...; .env.example says how to make one"
+    return [Error(f"ENCRYPTION_KEYS: {problem}", hint=hint, id="ATB.E004")]
 
 
 @checks.register()

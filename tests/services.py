@@ -67,6 +67,7 @@ def _prepare() -> None:
         "REDIS_URL": redis_url,
         "SECRET_KEY": secrets.token_urlsafe(32),
         "API_KEY_PEPPER": secrets.token_urlsafe(32),
+        "ENCRYPTION_KEYS": f"k1:{secrets.token_urlsafe(32)}",
         "DATA_DIR": str(folder),
         "READ_EMBEDDED_ENV": "false",
         "ALLOW_MODEL_REQUESTS": "local",

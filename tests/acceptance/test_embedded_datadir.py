@@ -44,7 +44,16 @@ def test_secrets_are_generated_once_and_private(data: DataDir) -> None:
 def test_a_persons_own_secret_wins_over_the_generated_one(data: DataDir) -> None:
     generated = credentials.load(data.secrets)
     chosen = credentials.chosen(generated, {"SECRET_KEY": "mine"})
-    assert chosen == {"SECRET_KEY": "mine", "API_KEY_PEPPER": generated["API_KEY_PEPPER"]}
+    kept = {name: generated[name] for name in ("API_KEY_PEPPER", "ENCRYPTION_KEYS")}
+    assert chosen == {"SECRET_KEY": "mine", **kept}
+
+
+def test_a_directory_from_before_gets_the_secrets_that_are_new(data: DataDir) -> None:
+    old = {name: value for name, value in credentials.load(data.secrets).items() if name != "ENCRYPTION_KEYS"}
+    dotenv.write(data.secrets, old, "from before")
+    now = credentials.load(data.secrets)
+    assert now.items() >= old.items()
+    assert now["ENCRYPTION_KEYS"].startswith("k1:")
 
 
 def test_what_is_written_as_environment_is_read_back(data: DataDir) -> None:

@@ -14,7 +14,7 @@ from django.core.management import call_command
 from django.core.management.base import SystemCheckError
 from psycopg import sql
 
-from teams.checks import default_model_is_known, login_faults, secrets_are_set
+from teams.checks import default_model_is_known, encryption_keys_are_usable, login_faults, secrets_are_set
 
 ROOT = Path(__file__).resolve().parent.parent.parent.parent
 
@@ -44,6 +44,25 @@ def test_a_missing_secret_is_named(settings):
     (error,) = secrets_are_set()
     assert error.id == "ATB.E001"
     assert "API_KEY_PEPPER" in error.msg
+    assert ".env.example" in error.hint
+
+
+@pytest.mark.parametrize(
+    ("keys", "problem"),
+    [
+        ("", "not set"),
+        (f"{'A' * 43}", "no id"),
+        ("k1:shortkey", "bytes"),
+        ("k1:" + "!" * 43, "not base64"),
+        (f"k1:{'A' * 43},k1:{'B' * 43}", "twice"),
+    ],
+)
+def test_encryption_keys_that_cannot_be_used_are_named_without_their_values(settings, keys, problem):
+    settings.ENCRYPTION_KEYS = keys
+    (error,) = encryption_keys_are_usable()
+    assert error.id == "ATB.E004"
+    assert problem in error.msg
+    assert "AAAA" not in error.msg
     assert ".env.example" in error.hint
 
 
@@ -126,7 +145,7 @@ def test_a_process_with_the_owners_login_does_not_start(django_db_setup, command
     assert "manage.py roles" in done.stderr
 
 
-@pytest.mark.parametrize("name", ["SECRET_KEY", "API_KEY_PEPPER"])
+@pytest.mark.parametrize("name", ["SECRET_KEY", "API_KEY_PEPPER", "ENCRYPTION_KEYS"])
 def test_a_process_without_its_secrets_does_not_start(django_db_setup, name):
     done = _start(_WEB, **{name: ""})
     assert done.returncode != 0
