@@ -31,11 +31,20 @@ class RoleTemplate(TenantModel):
 
 
 class TenantTool(TenantModel):
-    """A tool switched off (or on again) by a tenant; without a row the tool is enabled."""
+    """What a tenant has set for a tool; without a row it is enabled, and asks a person when the tool says so."""
+
+    class Approval(models.TextChoices):
+        """When a person must approve a call."""
+
+        DEFAULT = "default", "as the tool says"
+        ALWAYS = "always", "each time"
+        NEVER = "never", "not for this tool"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     name = models.CharField(max_length=100)
     enabled = models.BooleanField(default=True)
+    approval = models.CharField(max_length=10, choices=Approval.choices, default=Approval.DEFAULT)
+    settings = models.JSONField(default=dict, blank=True, help_text="e.g. the hosts Call_Web_API may reach; no secrets")
     updated_at = models.DateTimeField(default=timezone.now, editable=False)
 
     history = tenant_history()

@@ -12,7 +12,7 @@ from agents.checks import tool_problem
 from agents.models import RoleTemplate, TenantTool
 from agents.registry import as_template
 from agents.templates import DEFAULT_TEMPLATES, Template
-from agents.tools import CATALOGUE, ToolInfo
+from agents.tools import CATALOGUE, Tool
 from teams import audit
 from teams.access import Actor
 from teams.canonical import walk_problems
@@ -53,7 +53,7 @@ class TemplateState:
 class ToolState:
     """A tool of the catalogue and whether agents of the tenant may be given it."""
 
-    tool: ToolInfo
+    tool: Tool
     enabled: bool
 
 

@@ -1,0 +1,15 @@
+"""What a tenant has set for a tool, looked up for each call: switching one off holds at once, also in running runs."""
+
+from typing import cast
+from uuid import UUID
+
+from agents.models import TenantTool
+from agents.tools.spec import Asking, Switch
+from teams.tenancy import tenant
+
+
+def switch_of(tenant_id: UUID, name: str) -> Switch:
+    """Return the tenant's settings of a tool; one it never touched is on."""
+    with tenant(tenant_id):
+        row = TenantTool.objects.filter(name=name).first()
+    return Switch(row.enabled, cast(Asking, row.approval), row.settings) if row else Switch()
