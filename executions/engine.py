@@ -29,7 +29,10 @@ IDLE_SECONDS = 120.0
 
 @dataclass(frozen=True)
 class Claimed:
-    """A run this worker holds now, with what it needs to go on. `journal`: step key -> what was recorded for it."""
+    """A run this worker holds now, with what it needs to go on.
+
+    `journal`: step key -> what was recorded for it: done steps, and tool steps in every state.
+    """
 
     execution_id: UUID
     tenant_id: UUID
@@ -40,6 +43,7 @@ class Claimed:
     given: Any
     seconds_left: float | None
     journal: dict[str, dict[str, Any]]
+    team_id: UUID
 
 
 @dataclass(frozen=True)
@@ -60,14 +64,17 @@ class Reaped:
     due: int
     overdue: int
     to_ring: int
+    undecided: int
 
 
 def claim(worker_id: str, most: int = 1) -> list[Claimed]:
     """Take up to `most` claimable runs, the fairest first."""
-    rows = _call("SELECT * FROM claim_v2(%s, make_interval(secs => %s), %s)", worker_id, settings.LEASE_SECONDS, most)
+    rows = _call("SELECT * FROM claim_v3(%s, make_interval(secs => %s), %s)", worker_id, settings.LEASE_SECONDS, most)
     return [
-        Claimed(execution_id, tenant_id, fence, attempt, tries, _loads(spec), _loads(given), left, _loads(journal))
-        for execution_id, tenant_id, fence, attempt, tries, spec, given, left, journal in rows
+        Claimed(
+            execution_id, tenant_id, fence, attempt, tries, _loads(spec), _loads(given), left, _loads(journal), team
+        )
+        for execution_id, tenant_id, fence, attempt, tries, spec, given, left, journal, team in rows
     ]
 
 
@@ -80,9 +87,12 @@ def record(tenant_id: UUID, execution_id: UUID, fence: int, step: dict[str, Any]
 
 
 def finish(tenant_id: UUID, execution_id: UUID, fence: int, outcome: dict[str, Any]) -> int | None:
-    """End, release or park a run under the fence; the event's number, or None: the run is no longer ours."""
+    """End, release or park a run under the fence; the event's number, or None: the run is no longer ours.
+
+    `outcome["asks"]`: what people are asked, in the same transaction; see the SQL.
+    """
     ((event_seq,),) = _call(
-        "SELECT finish_v1(%s, %s, %s, %s::jsonb)", tenant_id, execution_id, fence, orjson.dumps(outcome).decode()
+        "SELECT finish_v2(%s, %s, %s, %s::jsonb)", tenant_id, execution_id, fence, orjson.dumps(outcome).decode()
     )
     return None if event_seq is None else int(event_seq)
 

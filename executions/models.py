@@ -198,23 +198,40 @@ class Step(TenantModel):
         return self.key
 
 
+class Decision(models.TextChoices):
+    """What became of an approval; none yet: "". Nobody decided in time: expired."""
+
+    APPROVED = "approved"
+    REJECTED = "rejected"
+    EXPIRED = "expired"
+
+
 class Approval(TenantModel):
-    """A person's decision a run waits for, bound to the arguments it was asked for."""
+    """A person's decision a run waits for, bound to the arguments it was asked for.
+
+    It is put before people in the same transaction that parks its run, so an undecided one of a waiting run is one that
+    can be decided. In the journal it is the step `<step_key>/approval`.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     execution = models.ForeignKey(Execution, on_delete=models.CASCADE, related_name="approvals", db_constraint=False)
     step_key = models.CharField(max_length=400)
+    tool = models.CharField(max_length=100)
+    role = models.CharField(max_length=100, blank=True)
     args = models.JSONField()
     args_hash = models.CharField(max_length=64)
     asked_at = models.DateTimeField(default=timezone.now)
     expires_at = models.DateTimeField(null=True)
-    decision = models.CharField(max_length=10, blank=True, help_text="approved, rejected or expired")
+    decision = models.CharField(max_length=10, blank=True, choices=Decision.choices)
     decided_by = models.CharField(max_length=200, blank=True)
     decided_at = models.DateTimeField(null=True)
     note = models.TextField(blank=True)
 
     class Meta(TenantModel.Meta):
         constraints = [models.UniqueConstraint(fields=["execution", "step_key"], name="approval_once")]
+        indexes = [
+            models.Index(fields=["expires_at"], name="approval_undecided", condition=models.Q(decision="")),
+        ]
 
     def __str__(self) -> str:
         return f"{self.step_key}: {self.decision or 'waiting'}"

@@ -1,7 +1,8 @@
 """The reaper: a thread of every worker, of which one at a time does the work (an advisory lock decides).
 
-It puts expired leases and due retries back in the queue, ends runs past their deadline, rings for runs that wait
-unheard, and seals the audit trail. Not a scheduled Celery task: that would die with Redis, just when it is needed.
+It puts expired leases and due retries back in the queue, gives up approvals nobody decided in time, ends runs past
+their deadline, rings for runs that wait unheard, and seals the audit trail. Not a scheduled Celery task: that would die
+with Redis, just when it is needed.
 """
 
 import logging
@@ -68,14 +69,15 @@ class Reaper(Service):
 def reap(connection: psycopg.Connection[Any]) -> engine.Reaped:
     """One round of reaping; logs what it found."""
     row = connection.execute(
-        "SELECT * FROM reap_v1(make_interval(secs => %s), %s)",
-        (engine.PATIENCE_SECONDS, engine.LOST_WORKERS_LIMIT),
+        "SELECT * FROM reap_v2(make_interval(secs => %s), %s, make_interval(secs => %s))",
+        (engine.PATIENCE_SECONDS, engine.LOST_WORKERS_LIMIT, settings.RUN_TIMEOUT_SECONDS),
         prepare=True,
     ).fetchone()
     reaped = engine.Reaped(*row)  # type: ignore[misc]
-    if reaped.expired or reaped.quarantined or reaped.overdue:
+    if reaped.expired or reaped.quarantined or reaped.overdue or reaped.undecided:
         logger.warning(
-            "reaped: %s expired leases queued, %s runs quarantined, %s past their deadline",
-            reaped.expired, reaped.quarantined, reaped.overdue,
+            "reaped: %s expired leases queued, %s runs quarantined, %s past their deadline, "
+            "%s approvals undecided in time",
+            reaped.expired, reaped.quarantined, reaped.overdue, reaped.undecided,
         )  # fmt: skip
     return reaped

@@ -31,7 +31,7 @@ RAW_SQL = {
     "console/health.py": "asks whether the database answers, and what is still to migrate",
     "executions/engine.py": "calls the engine's functions, which set the scope or are narrow",
     "executions/heartbeat.py": "calls heartbeat_v1 on its own connection",
-    "executions/reaper.py": "calls reap_v1 and the advisory lock on its own connection",
+    "executions/reaper.py": "calls reap_v2 and the advisory lock on its own connection",
     "executions/stream.py": "sends a Redis pipeline, no SQL",
     "executions/facts.py": "asks inside a scope what a run starts from, naming the tenant at each table",
     "agents/registry.py": "asks inside a scope what teams are built with, and the directory of tenants",

@@ -71,14 +71,14 @@ def insert_run(db: Connection, tenant: UUID, team: UUID, run: UUID, number: int,
 
 
 def claim(db: Connection, worker: str = "w1", lease: str = LEASE) -> Row | None:
-    """`claim_v2` of one run: a row, or None when nothing is claimable."""
+    """`claim_v3` of one run: a row, or None when nothing is claimable."""
     rows = claim_many(db, 1, worker, lease)
     return rows[0] if rows else None
 
 
 def claim_many(db: Connection, most: int, worker: str = "w1", lease: str = LEASE) -> list[Row]:
-    """`claim_v2`: a row for each run claimed."""
-    return db.execute("SELECT * FROM claim_v2(%s, %s::interval, %s)", [worker, lease, most], prepare=True).fetchall()
+    """`claim_v3`: a row for each run claimed."""
+    return db.execute("SELECT * FROM claim_v3(%s, %s::interval, %s)", [worker, lease, most], prepare=True).fetchall()
 
 
 def record(db: Connection, held: Row, key: str, fence: int | None = None, **step: Any) -> Row | None:
@@ -89,9 +89,9 @@ def record(db: Connection, held: Row, key: str, fence: int | None = None, **step
 
 
 def finish(db: Connection, held: Row, status: str = "succeeded", **outcome: Any) -> int | None:
-    """`finish_v1`: the event's number, or None when the run is no longer ours."""
+    """`finish_v2`: the event's number, or None when the run is no longer ours."""
     args = [held.tenant_id, held.execution_id, held.fence, json.dumps({"status": status, **outcome})]
-    row = db.execute("SELECT finish_v1(%s, %s, %s, %s::jsonb)", args, prepare=True).fetchone()
+    row = db.execute("SELECT finish_v2(%s, %s, %s, %s::jsonb)", args, prepare=True).fetchone()
     return None if row is None else row[0]
 
 
@@ -110,8 +110,10 @@ def beat(
 
 
 def reap(db: Connection, patience: str = "2 seconds", lost_limit: int = 3) -> Row:
-    """`reap_v1`: its counts."""
-    return db.execute("SELECT * FROM reap_v1(%s::interval, %s)", [patience, lost_limit], prepare=True).fetchone()
+    """`reap_v2`: its counts."""
+    return db.execute(
+        "SELECT * FROM reap_v2(%s::interval, %s, %s::interval)", [patience, lost_limit, "1 hour"], prepare=True
+    ).fetchone()
 
 
 def expire(db: Connection, run: UUID) -> None:

@@ -1,4 +1,4 @@
-"""claim_v2: fair between tenants, never over a limit, and no permit is lost while something is claimable."""
+"""claim_v3: fair between tenants, never over a limit, and no permit is lost while something is claimable."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -48,7 +48,7 @@ def test_a_claim_says_what_is_needed_to_run(db, alice):
     assert row.started_at is not None
 
 
-def test_the_journal_holds_done_steps_alone(db, alice):
+def test_of_model_calls_the_journal_holds_the_answered_ones(db, alice):
     sql.queue(db, alice)
     held = sql.claim(db)
     sql.record(db, held, "r1/Writer/llm0", request_hash="h", tokens_in=3, tokens_out=4, ms=5)
@@ -56,9 +56,22 @@ def test_the_journal_holds_done_steps_alone(db, alice):
     sql.finish(db, held, "queued")
     assert sql.claim(db).journal == {
         "r1/Writer/llm0": {
-            "kind": "llm", "hash": "h", "result": {"text": "r1/Writer/llm0"}, "tokens_in": 3, "tokens_out": 4, "ms": 5,
+            "kind": "llm", "state": "done", "hash": "h", "result": {"text": "r1/Writer/llm0"}, "tokens_in": 3,
+            "tokens_out": 4, "ms": 5, "effects": "", "generation": 0,
         }
     }  # fmt: skip
+
+
+def test_the_journal_holds_tool_steps_in_every_state(db, alice):
+    """One that was begun and never ended may have changed the world."""
+    sql.queue(db, alice)
+    held = sql.claim(db)
+    for state in ("started", "done", "failed", "unknown"):
+        sql.record(db, held, f"r1/Writer/llm0/tool0:{state}", kind="tool", state=state, effects="external")
+    sql.finish(db, held, "queued")
+    found = {key.partition(":")[2]: step for key, step in sql.claim(db).journal.items()}
+    assert {step["state"] for step in found.values()} == set(found) == {"started", "done", "failed", "unknown"}
+    assert found["unknown"]["effects"] == "external"
 
 
 def test_the_fence_rises_with_each_claim(db, alice):

@@ -11,7 +11,7 @@ from executions.worker import Hold, Worker
 
 
 def held(worker: Worker) -> Hold:
-    claimed = Claimed(uuid4(), uuid4(), 1, 1, 0, {}, None, None, {})
+    claimed = Claimed(uuid4(), uuid4(), 1, 1, 0, {}, None, None, {}, uuid4())
     return worker.take(claimed, time.monotonic())
 
 
@@ -38,7 +38,7 @@ def test_a_run_claimed_while_a_heartbeat_was_under_way_is_not_lost():
     worker = Worker(1)
     asked_at = time.monotonic()
     heartbeat_sent = time.monotonic()
-    claimed = Claimed(uuid4(), uuid4(), 1, 1, 0, {}, None, None, {})
+    claimed = Claimed(uuid4(), uuid4(), 1, 1, 0, {}, None, None, {}, uuid4())
     hold = worker.take(claimed, asked_at)
     worker.renewed(heartbeat_sent, [])
     worker.check(hold)
