@@ -215,6 +215,8 @@ LLM_TIMEOUT_SECONDS = env.float("LLM_TIMEOUT_SECONDS", default=120.0)
 RUN_TIMEOUT_SECONDS = env.float("RUN_TIMEOUT_SECONDS", default=3600.0)
 CONTEXT_OVERFLOW = env.str("CONTEXT_OVERFLOW", default="cut")  # or summary: docs/providers.md
 RETRY_MAX_TRIES = env.int("RETRY_MAX_TRIES", default=3)
+# What the reaper does each second besides reaping; each returns how much it did.
+REAPER_JOBS = ["executions.scheduling.fire_due"]
 TENANT_RUN_LIMIT = env.int("TENANT_RUN_LIMIT", default=1000)
 
 # Requests a minute; 0: no limit. The last is for requests with a bad API key, by the client's address.

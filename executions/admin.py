@@ -9,7 +9,9 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from executions.admin_runs import ExecutionAdmin
+from executions.admin_schedules import ScheduleAdmin
 from executions.models import Approval, Execution, Step, TenantSlots, Worker
+from executions.schedule_models import Schedule
 from teams.modeladmin import PlatformModelAdmin, ReadOnlyAdmin, pretty
 
 
@@ -74,6 +76,7 @@ class WorkerAdmin(PlatformModelAdmin):
 
 
 admin.site.register(Execution, ExecutionAdmin)
+admin.site.register(Schedule, ScheduleAdmin)
 admin.site.register(Step, StepAdmin)
 admin.site.register(Approval, ApprovalAdmin)
 admin.site.register(TenantSlots, TenantSlotsAdmin)

@@ -1,5 +1,6 @@
 """Runs in the admin: rows a machine writes; people look, start, cancel and try again through the services."""
 
+import json
 from typing import Any
 from uuid import UUID
 
@@ -45,13 +46,22 @@ class StartForm(forms.Form):
 
     def clean_input(self) -> Any:
         """Return text, the object written in JSON, or None for blank."""
-        text = self.cleaned_data["input"]
-        if not text.strip().startswith("{"):
-            return text if text.strip() else None
-        try:
-            return strict_json.read(text.encode())
-        except Invalid:
-            return text  # it only begins like JSON
+        return read_input(self.cleaned_data["input"])
+
+
+def read_input(text: str) -> Any:
+    """Read a run's input as people type it: text, an object written in JSON, or None for blank."""
+    if not text.strip().startswith("{"):
+        return text if text.strip() else None
+    try:
+        return strict_json.read(text.encode())
+    except Invalid:
+        return text  # it only begins like JSON
+
+
+def written_input(given: Any) -> str:
+    """Write a run's input as people would type it."""
+    return given if isinstance(given, str) else json.dumps(given, indent=2, ensure_ascii=False)
 
 
 class ExecutionAdmin(ReadOnlyAdmin):

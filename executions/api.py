@@ -242,6 +242,10 @@ def _detail(run: Execution, log: list[dict[str, Any]] | None = None) -> shapes.E
     )
 
 
+execution_answer = _detail
+"""For the other views that answer with a run."""
+
+
 def _log(run: Execution) -> list[dict[str, Any]]:
     with tenant(run.tenant_id):
         return conversation_log(Step.objects.filter(execution_id=run.id).defer("request", "result").order_by("seq"))

@@ -9,6 +9,7 @@ import uuid
 from django.db import models
 from django.utils import timezone
 
+from executions.schedule_models import Schedule  # noqa: F401 - here Django finds the app's models
 from teams.models import Team
 from teams.tenancy import TenantModel
 

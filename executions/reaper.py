@@ -1,13 +1,13 @@
 """The reaper: a thread of every worker, of which one at a time does the work (an advisory lock decides).
 
 It puts expired leases and due retries back in the queue, gives up approvals nobody decided in time, ends runs past
-their deadline, rings for runs that wait unheard, and seals the audit trail. Not a scheduled Celery task: that would die
-with Redis, just when it is needed.
+their deadline, rings for runs that wait unheard, fires schedules, and seals the audit trail. Not a scheduled Celery
+task: that would die with Redis, just when it is needed.
 """
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import psycopg
@@ -28,12 +28,18 @@ SEAL_SECONDS = 5.0
 
 
 class Reaper(Service):
-    """`ring(n)` sends n permits and says whether the broker took them; `run_here(n)` runs without it."""
+    """`ring(n)` sends n permits and says whether the broker took them; `run_here(n)` runs without it.
 
-    def __init__(self, ring: Callable[[int], bool], run_here: Callable[[int], None]) -> None:
+    `jobs` are done after that, each second: what else is due by the clock, such as schedules.
+    """
+
+    def __init__(
+        self, ring: Callable[[int], bool], run_here: Callable[[int], None], jobs: Sequence[Callable[[], object]] = ()
+    ) -> None:
         super().__init__("reaper", settings.REAP_SECONDS)
         self.ring = ring
         self.run_here = run_here
+        self.jobs = jobs
         self.broker_lost_at: float | None = None
         self.sealed_at = 0.0
 
@@ -45,8 +51,11 @@ class Reaper(Service):
             reaped = reap(connection)
             if reaped.to_ring:
                 self._call(reaped.to_ring)
+            for job in self.jobs:
+                self._do(job)
             if time.monotonic() - self.sealed_at > SEAL_SECONDS:
-                self._seal()
+                self.sealed_at = time.monotonic()
+                self._do(sealer.seal)
         finally:
             # Held for one beat only, so that another worker takes over within a second when this one hangs.
             connection.execute("SELECT pg_advisory_unlock(%s)", (LOCK,))
@@ -60,10 +69,14 @@ class Reaper(Service):
         if now - self.broker_lost_at > BROKER_AWAY_SECONDS:
             self.run_here(permits)
 
-    def _seal(self) -> None:
-        self.sealed_at = time.monotonic()
-        sealer.seal()
-        orm_connection.close()
+    def _do(self, job: Callable[[], object]) -> None:
+        try:
+            job()
+        except Exception:
+            # The edge of a thread that must go on: whatever goes wrong in a job, leases are still to be looked after.
+            logger.exception("%s failed; it is tried again", getattr(job, "__name__", job))
+        finally:
+            orm_connection.close()
 
 
 def reap(connection: psycopg.Connection[Any]) -> engine.Reaped:

@@ -265,7 +265,8 @@ def _body_hash(team_id: UUID, version: int | None, given: Any) -> str:
     return hashlib.sha256(orjson.dumps(body, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
-def _checked(given: Any, key: str | None) -> None:
+def input_problems(given: Any) -> list[Located]:
+    """Say what is wrong with a run's input: it is a text or an object, readable and not too large."""
     errors: list[Located] = []
     if given is not None and not isinstance(given, str | dict):
         errors.append(Located(loc="input", msg="must be a text or a JSON object"))
@@ -274,6 +275,11 @@ def _checked(given: Any, key: str | None) -> None:
         errors += problems
         if readable and not problems and len(orjson.dumps(given)) > MAX_INPUT_BYTES:
             errors.append(Located(loc="input", msg=f"is larger than {MAX_INPUT_BYTES} bytes"))
+    return errors
+
+
+def _checked(given: Any, key: str | None) -> None:
+    errors = input_problems(given)
     if key is not None and not (0 < len(key) <= MAX_KEY and key.isprintable()):
         errors.append(Located(loc="Idempotency-Key", msg=f"must be 1 to {MAX_KEY} printable characters"))
     if errors:

@@ -14,6 +14,7 @@ from typing import Any
 
 from celery import shared_task, signals
 from django.conf import settings
+from django.utils.module_loading import import_string
 
 from executions import engine
 from executions.heartbeat import Heartbeat
@@ -81,7 +82,8 @@ def _start(**_: Any) -> None:
     slots = Slots(worker)
     _Process.worker, _Process.slots = worker, slots
     # Without the broker, permits are handed in here, no more than are taken at once.
-    _Process.services = [Heartbeat(worker), Reaper(ring, lambda permits: _offer_here(slots, permits))]
+    jobs = [import_string(name) for name in settings.REAPER_JOBS]
+    _Process.services = [Heartbeat(worker), Reaper(ring, lambda permits: _offer_here(slots, permits), jobs)]
     for service in _Process.services:
         service.start()
     logger.info("worker %s is ready with %s slots", worker.id, worker.slots)

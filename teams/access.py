@@ -31,6 +31,7 @@ SCOPES: dict[str, str] = {
     "teams:write": "create, change, roll back, delete and restore teams",
     "executions:read": "see runs, their steps and live events",
     "executions:run": "start, cancel and retry runs",
+    "schedules:write": "create, change, pause, run and delete schedules",
     "templates:write": "change role templates",
     "tools:write": "switch tools on and off",
     "keys:write": "create, list, rotate and revoke API keys",
@@ -42,7 +43,7 @@ SCOPES: dict[str, str] = {
 ALL_SCOPES = frozenset(SCOPES)
 
 _VIEWER = frozenset({"teams:read", "executions:read"})
-_OPERATOR = _VIEWER | {"teams:write", "executions:run", "templates:write"}
+_OPERATOR = _VIEWER | {"teams:write", "executions:run", "schedules:write", "templates:write"}
 ROLE_SCOPES: dict[str, frozenset[str]] = {Role.VIEWER: _VIEWER, Role.OPERATOR: _OPERATOR, Role.ADMIN: ALL_SCOPES}
 """What a member may do, in the words of scopes."""
 

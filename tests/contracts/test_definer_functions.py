@@ -19,6 +19,7 @@ KNOWN = {
     "heartbeat_v1": "renews the leases of a worker, whatever tenants they are of",
     "reap_v1": "what the reaper does for all tenants each second, without approvals",
     "reap_v2": "what the reaper does for all tenants each second",
+    "due_schedules_v1": "which schedules are due, of whatever tenant",
 }
 """Each SECURITY DEFINER function with the reason why it must look across tenants."""
 

@@ -34,6 +34,7 @@ RAW_SQL = {
     "executions/reaper.py": "calls reap_v2 and the advisory lock on its own connection",
     "executions/stream.py": "sends a Redis pipeline, no SQL",
     "executions/facts.py": "asks inside a scope what a run starts from, naming the tenant at each table",
+    "executions/scheduling.py": "asks due_schedules_v1 which schedules are due, before a scope is open",
     "agents/registry.py": "asks inside a scope what teams are built with, and the directory of tenants",
     "teams/roles.py": "an administrator's statements, before there is a product",
 }

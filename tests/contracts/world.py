@@ -11,7 +11,9 @@ from django.db import connection
 from django.utils import timezone
 
 from agents.models import RoleTemplate, TenantTool
+from executions import schedules
 from executions.models import Approval, Execution, Status, Step, TenantSlots, Worker
+from executions.schedule_models import Schedule
 from executions.services import execution_start
 from teams.keyring import key_create
 from teams.models import ApiKey, AuditSeal, Membership, Role, Team, Tenant
@@ -59,6 +61,9 @@ def build(slug: str, text: str) -> Rows:
     teams = [_team(who, text) for _number in range(CURSOR_ROWS)]
     runs = [_run(who, team, text) for team in teams]
     _rest(who, runs[0], text)
+    for team in teams:
+        given = {"name": text, "team_id": team.id, "cron": "0 9 1 1 *", "input": text}
+        schedules.schedule_create(actor=who.actor, fields=given, reason=text)
     Worker.objects.get_or_create(id=WORKER, defaults={"host": "h", "pid": 1, "slots": 1})
     return Rows(who, key, f"{text}-0", _by_parameter(who, teams[0], runs[0], text), _by_model(who))
 
@@ -111,6 +116,7 @@ def _by_parameter(who: Person, team: Team, run: Execution, text: str) -> dict[st
             "execution_id": str(run.id),
             "key_id": str(ApiKey.objects.filter(name=f"{text} 0").get().id),
             "member_id": str(Membership.objects.get(user=who.user).pk),
+            "schedule_id": str(Schedule.objects.order_by("pk")[0].pk),
             "role": f"{text} role",
             "tenant_id": who.tenant.slug,
         }

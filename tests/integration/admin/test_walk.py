@@ -8,6 +8,7 @@ from django.test import Client
 from django.urls import URLPattern, reverse
 
 from executions.models import Approval, Execution, Step, StepKind, StepState, Worker
+from executions.schedule_models import Schedule
 from teams.keyring import key_create
 from teams.models import AuditEntry, AuditSeal, Membership
 from teams.tenancy import tenant
@@ -35,6 +36,9 @@ def rows(alice: Any) -> dict[str, Any]:
         made = {
             "team": team,
             "apikey": key,
+            "schedule": Schedule.objects.create(
+                team=team, name="SECRET-OF-ACME", cron="0 9 * * *", input="SECRET-OF-ACME"
+            ),
             "execution": run,
             "step": step,
             "approval": Approval.objects.create(execution=run, step_key="x", args={}, args_hash="0"),
