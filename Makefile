@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test bench lint format clean
+.PHONY: help demo serve test bench chaos lint format clean
 
 help: ## show what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -24,6 +24,9 @@ test: lint ## lint, then the whole test suite on real PostgreSQL and Redis
 bench: $(STAMP) ## measure the product beside what people would use instead, in one run (see docs/performance.md)
 	@$(BIN)/python -m pip install -q -c constraints.txt -e ".[bench]"
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+chaos: $(STAMP) ## kill workers, Redis and PostgreSQL under running teams, and hold what is left against the promises
+	@$(BIN)/python -m tests.chaos $(ARGS)
 
 lint: $(STAMP) ## formatting, lint rules, types, import direction
 	$(BIN)/ruff format --check .

@@ -17,6 +17,8 @@ from django.conf import settings
 from django.db import connection
 from psycopg_pool import ConnectionPool
 
+from executions.faults import faultpoint
+
 PATIENCE_SECONDS = 2
 """How long a claimable run waits before it is rung again."""
 
@@ -69,7 +71,10 @@ class Reaped:
 
 def claim(worker_id: str, most: int = 1) -> list[Claimed]:
     """Take up to `most` claimable runs, the fairest first."""
+    faultpoint("before_claim")
     rows = _call("SELECT * FROM claim_v3(%s, make_interval(secs => %s), %s)", worker_id, settings.LEASE_SECONDS, most)
+    if rows:
+        faultpoint("after_claim")
     return [
         Claimed(
             execution_id, tenant_id, fence, attempt, tries, _loads(spec), _loads(given), left, _loads(journal), team
@@ -80,9 +85,11 @@ def claim(worker_id: str, most: int = 1) -> list[Claimed]:
 
 def record(tenant_id: UUID, execution_id: UUID, fence: int, step: dict[str, Any]) -> Recorded | None:
     """Write a step under the fence; None: the run is no longer ours. The keys of `step` are listed in the SQL."""
+    faultpoint("before_record")
     rows = _call(
         "SELECT * FROM record_v1(%s, %s, %s, %s::jsonb)", tenant_id, execution_id, fence, orjson.dumps(step).decode()
     )
+    faultpoint("after_record")
     return Recorded(*rows[0]) if rows else None
 
 
@@ -91,9 +98,11 @@ def finish(tenant_id: UUID, execution_id: UUID, fence: int, outcome: dict[str, A
 
     `outcome["asks"]`: what people are asked, in the same transaction; see the SQL.
     """
+    faultpoint("before_finish")
     ((event_seq,),) = _call(
         "SELECT finish_v2(%s, %s, %s, %s::jsonb)", tenant_id, execution_id, fence, orjson.dumps(outcome).decode()
     )
+    faultpoint("after_finish")
     return None if event_seq is None else int(event_seq)
 
 

@@ -11,6 +11,7 @@ import orjson
 import psycopg
 from django.conf import settings
 
+from executions.faults import faultpoint
 from executions.worker import Worker
 
 logger = logging.getLogger(__name__)
@@ -70,9 +71,11 @@ class Heartbeat(Service):
             "draining": worker.draining,
         }
         sent_at = time.monotonic()
+        faultpoint("before_heartbeat")
         rows = connection.execute(
             "SELECT * FROM heartbeat_v1(%s, make_interval(secs => %s), %s::jsonb)",
             (worker.id, settings.LEASE_SECONDS, orjson.dumps(beat).decode()),
             prepare=True,
         ).fetchall()
+        faultpoint("after_heartbeat")
         worker.renewed(sent_at, rows)

@@ -17,6 +17,7 @@ from django.db import InterfaceError, OperationalError
 
 from executions import engine, stream
 from executions.control import Fenced, NonDeterminism
+from executions.faults import faultpoint
 from executions.shown import cleaned
 from executions.worker import Hold, Worker
 
@@ -72,7 +73,9 @@ class Journal:
                 raise NonDeterminism(f"step {place.key} was recorded for another request")
             return {**recorded["result"], "tokens_in": recorded["tokens_in"], "tokens_out": recorded["tokens_out"]}
         self.worker.check(self.hold)
+        faultpoint("before_call")
         outcome = do()
+        faultpoint("after_call")
         self._write(place, "done", request, wanted, outcome)
         return {**outcome.result, "tokens_in": outcome.tokens_in, "tokens_out": outcome.tokens_out}
 

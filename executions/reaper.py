@@ -15,6 +15,7 @@ from django.conf import settings
 from django.db import connection as orm_connection
 
 from executions import engine
+from executions.faults import faultpoint
 from executions.heartbeat import Service
 from teams import sealer
 
@@ -48,7 +49,9 @@ class Reaper(Service):
         if not connection.execute("SELECT pg_try_advisory_lock(%s)", (LOCK,)).fetchone()[0]:  # type: ignore[index]
             return
         try:
+            faultpoint("before_reap")
             reaped = reap(connection)
+            faultpoint("after_reap")
             if reaped.to_ring:
                 self._call(reaped.to_ring)
             for job in self.jobs:

@@ -7,11 +7,13 @@ in meanwhile, in one statement; claims of many threads at once would only wait f
 
 import logging
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from django.db import Error
 
 from executions import runtime
+from executions.faults import faultpoint
 from executions.worker import Worker
 
 logger = logging.getLogger(__name__)
@@ -21,16 +23,18 @@ CLAIM_AT_ONCE = 16
 
 
 class Slots:
-    """`worker.slots` threads. A slot is free, promised to a permit, or carries a run."""
+    """`worker.slots` threads. A slot is free, promised to a permit, or carries a run. `failed` is called when no more
+    runs can be claimed here, whatever the reason."""
 
-    def __init__(self, worker: Worker) -> None:
+    def __init__(self, worker: Worker, failed: Callable[[], None]) -> None:
         self.worker = worker
+        self._failed = failed
         self._free = worker.slots
         self._permits = 0
         self._closed = False
         self._changed = threading.Condition()
         self._runs = ThreadPoolExecutor(max_workers=worker.slots, thread_name_prefix="run")
-        self._claimer = threading.Thread(target=self._claim_for_permits, name="claimer", daemon=True)
+        self._claimer = threading.Thread(target=self._claim_or_fail, name="claimer", daemon=True)
         self._claimer.start()
 
     def offer(self, permits: int) -> int:
@@ -61,6 +65,13 @@ class Slots:
         self._claimer.join(seconds)
         return left
 
+    def _claim_or_fail(self) -> None:
+        try:
+            self._claim_for_permits()
+        except Exception:  # this thread's outer edge: without it the process would beat and claim nothing
+            logger.critical("the claimer has broken, this worker ends", exc_info=True)
+            self._failed()
+
     def _claim_for_permits(self) -> None:
         while True:
             with self._changed:
@@ -70,6 +81,8 @@ class Slots:
                 waiting = self._permits
                 asked = min(waiting, CLAIM_AT_ONCE)
             taken = self._take(asked)
+            if taken:
+                faultpoint("before_carry")
             for each in taken:
                 self._runs.submit(self._carry, each)
             # With nothing claimable, the other permits that came before the claim are void with it: a run is
@@ -96,6 +109,10 @@ class Slots:
     def _carry(self, taken: runtime.Taken) -> None:
         try:
             runtime.carry(self.worker, taken)
+        except Exception:  # this thread's outer edge: the pool would keep the error to itself
+            logger.exception(
+                "run %s: its thread has broken; its lease ends and another takes it up", taken[0].execution_id
+            )
         finally:
             with self._changed:
                 self._free += 1

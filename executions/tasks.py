@@ -13,10 +13,12 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from celery import shared_task, signals
+from celery.worker import state as celery_state
 from django.conf import settings
 from django.utils.module_loading import import_string
 
 from executions import engine
+from executions.faults import faultpoint
 from executions.heartbeat import Heartbeat
 from executions.reaper import Reaper
 from executions.ringer import MOST_PERMITS, Ringer
@@ -37,6 +39,7 @@ class _Process:
     slots: Slots | None = None
     services: list[Heartbeat | Reaper] = []
     to_ring = 0
+    exit_status = 0
     left = threading.Event()
     rung = threading.Event()
 
@@ -46,13 +49,16 @@ def run_next(permits: int = 1) -> None:
     """Hand permits in; waits while all slots are taken, so that other workers get the messages behind this one."""
     if _Process.slots is None:
         raise RuntimeError("run_next needs a worker process: celery -A config worker --pool threads")
+    faultpoint("rung")
     refused = _Process.slots.offer(min(permits, MOST_PERMITS))
     if refused:
         ring(refused)
 
 
 def _send(permits: int) -> None:
+    faultpoint("before_ring")
     run_next.apply_async((permits,), retry=False, ignore_result=True)
+    faultpoint("after_ring")
 
 
 _ringer = Ringer(_send)
@@ -79,7 +85,7 @@ def _refuse_to_start(sender: Any, **_: Any) -> None:
 @signals.worker_ready.connect  # type: ignore[untyped-decorator]
 def _start(**_: Any) -> None:
     worker = Worker(settings.WORKER_SLOTS)
-    slots = Slots(worker)
+    slots = Slots(worker, _fail)
     _Process.worker, _Process.slots = worker, slots
     # Without the broker, permits are handed in here, no more than are taken at once.
     jobs = [import_string(name) for name in settings.REAPER_JOBS]
@@ -91,6 +97,14 @@ def _start(**_: Any) -> None:
 
 def _offer_here(slots: Slots, permits: int) -> None:
     slots.offer(min(permits, slots.free()))
+
+
+def _fail() -> None:
+    """A part this process cannot do without has broken: give the runs back and end with an error, so that whoever
+    supervises the workers starts a sound one. Without this it would go on beating and carry nothing."""
+    _Process.exit_status = 1
+    _drain()
+    celery_state.should_stop = 1  # read by Celery's main loop, which then shuts down as after SIGTERM
 
 
 @signals.worker_shutting_down.connect  # type: ignore[untyped-decorator]
@@ -134,10 +148,11 @@ def _leave(worker: Worker, slots: Slots) -> None:
             for hold in late:
                 pool.submit(engine.finish, hold.tenant_id, hold.execution_id, hold.fence, {"status": "queued"})
     _Process.to_ring = permits + released
+    faultpoint("drained")
     for service in _Process.services:
         service.stop()
     _Process.left.set()
     if late:
         # The threads in hand cannot be stopped, and Python would wait for them for ever.
         _Process.rung.wait(GRACE_SECONDS)
-        os._exit(0)
+        os._exit(_Process.exit_status)

@@ -17,12 +17,18 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
-def make_slots():
+def failed():
+    """Set when the slots of a worker say that they can claim no more."""
+    return threading.Event()
+
+
+@pytest.fixture
+def make_slots(failed):
     """`make_slots(2)`: the slots of a worker that is left at the end of the test."""
     made = []
 
     def make(size):
-        slots = Slots(Worker(size))
+        slots = Slots(Worker(size), failed.set)
         made.append(slots)
         return slots
 
@@ -108,6 +114,30 @@ def test_the_claimer_outlives_an_absent_database(alice, fake_model, make_slots, 
     start(1)
     slots.offer(1)
     wait_until(lambda: count(alice, Status.SUCCEEDED) == 1, "the next permit is used")
+
+
+def test_a_claimer_that_breaks_says_so(make_slots, failed, monkeypatch, caplog):
+    from executions import engine
+
+    monkeypatch.setattr(engine, "claim", lambda *_: 1 / 0)
+    slots = make_slots(2)
+    assert not failed.is_set()
+    slots.offer(1)
+    assert failed.wait(10), "a worker that beats and claims nothing would never be missed"
+    assert "the claimer has broken" in caplog.text
+
+
+def test_a_runs_thread_that_breaks_is_logged_and_frees_its_slot(make_slots, start, failed, monkeypatch, caplog):
+    from executions import runtime
+
+    monkeypatch.setattr(runtime._Run, "carry", lambda _run: 1 / 0)
+    (run,) = start(1)
+    slots = make_slots(1)
+    slots.offer(1)
+    wait_until(lambda: "its thread has broken" in caplog.text and slots.free() == 1, "it is told")
+    assert str(run) in caplog.text
+    assert not slots.worker.holds(), "its lease is renewed no more"
+    assert not failed.is_set()
 
 
 def test_a_message_of_the_version_before_is_one_permit(alice, fake_model, make_slots, start, monkeypatch):
