@@ -15,7 +15,6 @@ from agents.templates import templates_revision
 from agents.tools import CATALOGUE
 from teams.building import Asking, Past
 from teams.errors import Conflict
-from teams.models import Tenant
 from teams.spec import SPEC_VERSION, TeamSpec, assign_ids
 
 NOT_HERE = "no model is asked in this place; ask for recommendations once it is saved"
@@ -36,7 +35,7 @@ def fill(config: object, tenant_id: UUID, past: Past | None = None, asking: Aski
     outcome = _outcome(plan, needs, own, asking)
     propose = asking is Asking.ON_REQUEST or plan.spec.should_TBA_ask_caller_approval
     filled = finish(plan, needs, outcome, own.templates, propose=propose, previous=previous)
-    return replace(filled, additions=(*filled.additions, *_swaps(filled.spec, own.tenant)))
+    return replace(filled, additions=(*filled.additions, *_swaps(filled.spec, own)))
 
 
 def planned(config: object, own: Own) -> Plan:
@@ -66,7 +65,7 @@ def _outcome(plan: Plan, needs: Needs, own: Own, asking: Asking) -> Outcome:
         return Outcome(why_not=NOT_HERE)
     try:
         model = default_model_of(own.tenant)
-        why = unavailable_provider(model[0])
+        why = unavailable_provider(model[0], own.accounts)
     except Conflict as error:
         return Outcome(why_not=error.detail)
     name = ":".join(model)
@@ -83,7 +82,7 @@ def _asked(plan: Plan, needs: Needs, own: Own, model: ModelName) -> Outcome:
     tools = [tool for tool in CATALOGUE if tool in available and tool not in own.off]
     if not connection.in_atomic_block:
         connection.close()  # back to the pool: a model takes seconds, and others need it meanwhile
-    answered = ask(Question(_to_be_shown(plan, needs), needs.write, needs.further, tools), model)
+    answered = ask(Question(_to_be_shown(plan, needs), needs.write, needs.further, tools), model, own.tenant.id)
     why = f"{name} {answered.failure}" if answered.failure else ""
     return Outcome(name, answered, why)
 
@@ -94,21 +93,21 @@ def _to_be_shown(plan: Plan, needs: Needs) -> TeamSpec:
     return plan.spec.model_copy(update={"agents": (*plan.spec.agents, *known.values())})
 
 
-def _swaps(spec: TeamSpec, tenant: Tenant) -> Iterator[Addition]:
+def _swaps(spec: TeamSpec, own: Own) -> Iterator[Addition]:
     """Models that cannot be called and whose agents allow another: who speaks instead, recorded with the version.
 
     The config keeps the model that was asked for, so that it speaks again once it can be called.
     """
     try:
-        default = default_model_of(tenant)
+        default = default_model_of(own.tenant)
     except Conflict:
         return  # a check tells of it
     for agent in spec.agents:
         wanted = resolve_model(agent.LLM_model, default)
-        model, problem = callable_model(agent, wanted, default)
+        model, problem = callable_model(agent, wanted, default, own.accounts)
         if problem or model == wanted:
             continue
-        why = f"{':'.join(wanted)} cannot be called: {wanted[0]} {unavailable_provider(wanted[0])}"
+        why = f"{':'.join(wanted)} cannot be called: {wanted[0]} {unavailable_provider(wanted[0], own.accounts)}"
         yield Addition(
             kind="model",
             role=agent.agent_role,

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from uuid import UUID
 
 from agents import providers
+from agents.accounts import accounts_of
 from agents.registry import default_model_of, disabled_tools, known_providers, tenant_defaults, unavailable
 from agents.tools import CATALOGUE
 from teams.errors import Conflict, Located
@@ -30,7 +31,7 @@ def check_providers(spec: TeamSpec, tenant_id: UUID) -> Found:
         if name not in providers.providers():
             errors.append(Located(loc=loc, msg=_unknown_provider(name)))
             continue
-        if why := unavailable(name):
+        if why := unavailable(name, accounts_of(tenant_id)):
             warnings.append(Located(loc=loc, msg=_not_available(name, why, agent.allow_team_builder_to_override_model)))
         parameters = agent.LLM_configuration.parameters() if agent.LLM_configuration else {}
         for refused in providers.provider(name).refused(parameters):
@@ -69,7 +70,7 @@ def _default_model(spec: TeamSpec, tenant_id: UUID) -> list[Located]:
         return []
     try:
         name, _model = default_model_of(tenant_defaults(tenant_id))
-        why = unavailable(name)
+        why = unavailable(name, accounts_of(tenant_id))
     except Conflict as error:
         return [Located(loc="agents", msg=error.detail)]
     msg = f'the default model\'s provider "{name}" {why}; without it {", ".join(users)} cannot speak'

@@ -11,6 +11,7 @@ An entry is a dict; every key but `base_url` is optional:
         "client": "agents.llm.OpenAICompatible",
         "context_tokens": 8192,             # for models not listed below
         "connect_timeout_s": 10, "read_timeout_s": 120,
+        "tenant_base_url": False,           # whether a tenant's own account may name an address of its own
         "extra_body": {},                   # sent with each request
         "parameters": ["temperature"],      # those it takes; left out: all
         "langchain": {"class": "package.Class", "kwargs": {}, "tells_finish": True},  # see LangChainClass
@@ -101,6 +102,7 @@ class Provider:
     context_tokens: int = DEFAULT_CONTEXT_TOKENS
     connect_timeout_s: float = 10.0
     read_timeout_s: float = 120.0
+    tenant_base_url: bool = False
     extra_body: Mapping[str, Any] = field(default_factory=dict)
     parameters: frozenset[str] | None = None
     langchain: LangChainClass | None = None
@@ -190,6 +192,7 @@ class _ProviderEntry(_Shape):
     context_tokens: PositiveInt = DEFAULT_CONTEXT_TOKENS
     connect_timeout_s: PositiveFloat = 10.0
     read_timeout_s: PositiveFloat = 120.0
+    tenant_base_url: bool = False
     extra_body: dict[str, Any] = {}
     parameters: frozenset[str] | None = None
     langchain: _LangChainEntry | None = None

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from agents.accounts import Accounts
 from agents.build_cache import CACHE, read_only
 from agents.registry import ResolvedAgent, default_model_of, resolved_agents, revision
 from teams.models import Tenant
@@ -22,23 +23,28 @@ class ReadyTeam:
 
 
 def ready_team(
-    config: Callable[[], Mapping[str, Any]], config_hash: str, tenant: Tenant, off: frozenset[str]
+    config: Callable[[], Mapping[str, Any]],
+    config_hash: str,
+    tenant: Tenant,
+    off: frozenset[str],
+    accounts: Accounts,
 ) -> ReadyTeam:
     """Return the team of a stored config, from the cache when this tenant ran the same one before.
 
-    `config` is asked for only when the cache does not have the team; `off` are the tools the tenant has switched off.
+    `config` is asked for only when the cache does not have the team; `off` are the tools the tenant has switched off,
+    `accounts` those it has of its own.
 
     A version was validated when it was stored and its hash says that it is the same, so a repeated run neither parses
-    nor checks it again; other providers, credentials, tools or another default model make it anew. Raises `Conflict`
-    naming what keeps it from running, and `StoredConfigBroken`.
+    nor checks it again; other providers, credentials, accounts, tools or another default model make it anew. Raises
+    `Conflict` naming what keeps it from running, and `StoredConfigBroken`.
     """
 
     def make() -> ReadyTeam:
         spec = stored_spec(config())
-        agents = [_unchangeable(agent) for agent in resolved_agents(spec, tenant, off)]
+        agents = [_unchangeable(agent) for agent in resolved_agents(spec, tenant, off, accounts)]
         return ReadyTeam(spec.agent_team_main_goal, tuple(flow_roles(spec)), spec.max_turns, tuple(agents))
 
-    key = ("run", tenant.id, config_hash, SPEC_VERSION, revision(), default_model_of(tenant), off)
+    key = ("run", tenant.id, config_hash, SPEC_VERSION, revision(accounts), default_model_of(tenant), off)
     return CACHE.get(key, make)
 
 

@@ -10,6 +10,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
+from uuid import UUID
 
 from django.conf import settings
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictInt, StrictStr, ValidationError
@@ -104,8 +105,9 @@ class Question:
     tools: Sequence[str]
 
 
-def ask(question: Question, model: ModelName) -> Answered:
-    """Ask the model, within settings.TEAM_BUILDER_DEADLINE_SECONDS. Whatever goes wrong is a `failure`, no exception.
+def ask(question: Question, model: ModelName, tenant_id: UUID) -> Answered:
+    """Ask the model, as this tenant, within settings.TEAM_BUILDER_DEADLINE_SECONDS. Whatever goes wrong is a
+    `failure`, no exception.
 
     Call outside every transaction: it waits for another service.
     """
@@ -115,7 +117,7 @@ def ask(question: Question, model: ModelName) -> Answered:
         *model, messages=_messages(question), parameters={"max_tokens": MOST_TOKENS}, timeout_s=deadline
     )
     try:
-        answer = chat_model(model[0]).chat(request)
+        answer = chat_model(model[0], tenant_id).chat(request)
     except LLMError as error:
         return Answered({}, failure=f"did not answer ({error.code}: {error})")
     if time.monotonic() - began > deadline:

@@ -10,7 +10,9 @@ from uuid import UUID
 
 from django.db import connection
 
+from agents import accounts as own_accounts
 from agents import providers
+from agents.accounts import ACCOUNTS_SQL, Accounts
 from agents.models import RoleTemplate, TenantTool
 from agents.templates import DEFAULT_TEMPLATES, Template
 from agents.tools import CATALOGUE
@@ -30,13 +32,14 @@ ModelName = tuple[str, str]
 
 # By hand, since every save of a team asks this: the ORM would ask three times, in two transactions. Both walls stand:
 # row level security, and the tenant named at each table.
-_OWN = """
+_OWN = f"""
 SELECT o.slug, o.name, o.is_active, o.default_model,
        ARRAY(SELECT u.name::text FROM agents_tenanttool u WHERE u.tenant_id = o.id AND NOT u.enabled),
        (SELECT json_agg(json_build_array(r.role, r.name, r.personality, r.prompt, r.tools) ORDER BY r.role)
-        FROM agents_roletemplate r WHERE r.tenant_id = o.id)
+        FROM agents_roletemplate r WHERE r.tenant_id = o.id),
+       o.platform_keys, {ACCOUNTS_SQL}
 FROM teams_tenant o WHERE o.id = %s
-"""
+"""  # noqa: S608 - all of it is written here and there by us
 
 
 @dataclass(frozen=True)
@@ -46,21 +49,23 @@ class Own:
     tenant: Tenant
     templates: Mapping[str, Template]
     off: frozenset[str]
+    accounts: Accounts
 
 
 def own_of(tenant_id: UUID) -> Own:
     """Return the tenant and its switches, and its templates by role: the defaults first, then its own, which win."""
     with scope(tenant_id), connection.cursor() as cursor:
         cursor.execute(_OWN, [tenant_id])
-        slug, name, is_active, default_model, off, templates = cursor.fetchone()
+        slug, name, is_active, default_model, off, templates, platform_keys, rows = cursor.fetchone()
     tenant = Tenant(id=tenant_id, slug=slug, name=name, is_active=is_active, default_model=default_model)
+    accounts = own_accounts.just_read(tenant_id, platform_keys, rows)
     if not templates:
-        return Own(tenant, DEFAULT_TEMPLATES, known_tools(off))
+        return Own(tenant, DEFAULT_TEMPLATES, known_tools(off), accounts)
     written = {
         role: Template(role, name, personality, prompt, tuple(tools))
         for role, name, personality, prompt, tools in templates
     }
-    return Own(tenant, {**DEFAULT_TEMPLATES, **written}, known_tools(off))
+    return Own(tenant, {**DEFAULT_TEMPLATES, **written}, known_tools(off), accounts)
 
 
 def as_template(row: RoleTemplate) -> Template:
@@ -116,11 +121,12 @@ def resolve_model(ref: ModelRef | None, default: ModelName) -> ModelName:
     return ref.provider or default[0], ref.model
 
 
-def unavailable(provider: str) -> str:
-    """Return why a provider cannot be called, as the end of a sentence about it; "" when it can."""
+def unavailable(provider: str, accounts: Accounts) -> str:
+    """Return why a tenant with these accounts cannot call a provider, as the end of a sentence about it; "" when it
+    can."""
     if provider not in providers.providers():
         return f"is not a known provider ({known_providers()})"
-    return providers.provider(provider).unavailable
+    return accounts.unavailable(providers.provider(provider))
 
 
 def known_providers() -> str:
@@ -132,15 +138,16 @@ def known_providers() -> str:
 _known_revision: tuple[object, str] = (None, "")
 
 
-def revision() -> str:
-    """Return a hash that changes with the providers, their credentials being there, and what their models read."""
+def revision(accounts: Accounts) -> tuple[str, Accounts]:
+    """Return what changes with the providers, their credentials being there, what their models read, and the tenant's
+    accounts."""
     global _known_revision  # noqa: PLW0603 - replaced as a whole, so threads see the old pair or the new one
     table = providers.providers()
     seen, known = _known_revision
     if seen is not table:
         known = sha256_of({name: _revision_of(entry) for name, entry in table.items()})
         _known_revision = (table, known)
-    return known
+    return known, accounts
 
 
 def _revision_of(entry: providers.Provider) -> list[Any]:
@@ -173,21 +180,24 @@ class ResolvedAgent:
     """`provider:model` the agent asked for, when the default model took its place."""
 
 
-def resolved_agents(spec: TeamSpec, tenant: Tenant, off: frozenset[str] | None = None) -> list[ResolvedAgent]:
+def resolved_agents(
+    spec: TeamSpec, tenant: Tenant, off: frozenset[str] | None = None, accounts: Accounts | None = None
+) -> list[ResolvedAgent]:
     """Return every agent that speaks, in list order, with the model it will really use.
 
     An agent that allows it gets the default model when its own cannot be called; `swapped_from` says so. `off` are the
-    tools switched off, looked up when left out. Raises `Conflict` naming everything that keeps the team from running,
-    as `UnfilledRoles` where agents are missing.
+    tools switched off; they and the tenant's accounts are looked up when left out. Raises `Conflict` naming everything
+    that keeps the team from running, as `UnfilledRoles` where agents are missing.
     """
     if unfilled := unfilled_roles(spec):
         raise UnfilledRoles(unfilled)
     speaking = set(flow_roles(spec))
     default, off = default_model_of(tenant), disabled_tools(tenant.id) if off is None else off
+    accounts = own_accounts.accounts_of(tenant.id) if accounts is None else accounts
     resolved, missing = [], []
     for agent in (agent for agent in spec.agents if agent.agent_role in speaking):
         wanted = resolve_model(agent.LLM_model, default)
-        model, problem = callable_model(agent, wanted, default)
+        model, problem = callable_model(agent, wanted, default, accounts)
         if problem:
             missing.append(f"{agent.agent_role}: {problem}")
         else:
@@ -197,9 +207,11 @@ def resolved_agents(spec: TeamSpec, tenant: Tenant, off: frozenset[str] | None =
     return resolved
 
 
-def callable_model(agent: AgentSpec, wanted: ModelName, default: ModelName) -> tuple[ModelName, str]:
+def callable_model(
+    agent: AgentSpec, wanted: ModelName, default: ModelName, accounts: Accounts
+) -> tuple[ModelName, str]:
     """Return the model the agent speaks with, and why it cannot be called ("" when it can)."""
-    why = unavailable(wanted[0])
+    why = unavailable(wanted[0], accounts)
     if not why:
         return wanted, ""
     problem = f"{wanted[0]} {why}"
@@ -207,7 +219,7 @@ def callable_model(agent: AgentSpec, wanted: ModelName, default: ModelName) -> t
         return wanted, problem
     if not agent.allow_team_builder_to_override_model:
         return wanted, f"{problem}, and allow_team_builder_to_override_model is false"
-    default_why = unavailable(default[0])
+    default_why = unavailable(default[0], accounts)
     return (
         default,
         f"{problem}, and the default model cannot stand in: {default[0]} {default_why}" if default_why else "",

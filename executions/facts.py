@@ -12,17 +12,19 @@ from uuid import UUID
 import orjson
 from django.db import connection
 
+from agents.accounts import ACCOUNTS_SQL, Accounts, just_read
 from agents.registry import known_tools
 from teams.models import Tenant
 from teams.tenancy import required_scope
 
-_FACTS = """
+_FACTS = f"""
 SELECT o.slug, o.name, o.is_active, o.default_model, t.version, t.config, t.config_hash,
        ARRAY(SELECT u.name::text FROM agents_tenanttool u WHERE u.tenant_id = o.id AND NOT u.enabled),
-       EXISTS(SELECT FROM executions_tenantslots s WHERE s.tenant_id = o.id)
+       EXISTS(SELECT FROM executions_tenantslots s WHERE s.tenant_id = o.id),
+       o.platform_keys, {ACCOUNTS_SQL}
 FROM teams_tenant o LEFT JOIN teams_team t ON t.tenant_id = o.id AND t.id = %s AND NOT t.is_deleted
 WHERE o.id = %s
-"""
+"""  # noqa: S608 - all of it is written here and there by us
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,7 @@ class StartFacts:
     config_text: str
     config_hash: str
     off: frozenset[str]
+    accounts: Accounts
     has_slots: bool
 
     def config(self) -> Mapping[str, Any]:
@@ -48,6 +51,8 @@ def start_facts(tenant_id: UUID, team_id: UUID) -> StartFacts:
     required_scope()
     with connection.cursor() as cursor:
         cursor.execute(_FACTS, [team_id, tenant_id])
-        slug, name, is_active, default_model, version, config, config_hash, off, has_slots = cursor.fetchone()
+        slug, name, is_active, default_model, *team, off, has_slots, platform_keys, rows = cursor.fetchone()
     owner = Tenant(id=tenant_id, slug=slug, name=name, is_active=is_active, default_model=default_model)
-    return StartFacts(owner, team_id, version, config or "", config_hash or "", known_tools(off), has_slots)
+    version, config, config_hash = team
+    accounts = just_read(tenant_id, platform_keys, rows)
+    return StartFacts(owner, team_id, version, config or "", config_hash or "", known_tools(off), accounts, has_slots)

@@ -123,9 +123,9 @@ class _Run:
         # Reading an answer word by word costs six times the CPU of reading it whole, so it is done for watchers only.
         if (self.hold.watched or self.claimed.spec.get("stream")) and not call.sums_up:
             with stream.TokenStream(self.hold.tenant_id, self.hold.execution_id, place.key) as tokens:
-                answer = chat_model(chat.provider).chat(chat, tokens.write)
+                answer = chat_model(chat.provider, self.hold.tenant_id).chat(chat, tokens.write)
         else:
-            answer = chat_model(chat.provider).chat(chat)
+            answer = chat_model(chat.provider, self.hold.tenant_id).chat(chat)
         price = cost(chat.provider, chat.model, answer.tokens_in, answer.tokens_out)
         text = storable(answer.text)
         return Outcome(

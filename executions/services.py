@@ -182,7 +182,7 @@ def _resolved(actor: Actor, facts: StartFacts, version: int | None) -> tuple[int
     number, config_hash = (facts.version, facts.config_hash) if row is None else (row.version, row.config_hash)
     config = facts.config if row is None else lambda: row.config
     try:
-        ready = ready_team(config, config_hash, facts.tenant, facts.off)
+        ready = ready_team(config, config_hash, facts.tenant, facts.off, facts.accounts)
     except UnfilledRoles as error:
         team = team_get(actor=actor, team_id=facts.team_id)
         waits = team.pending_proposal is not None and team.pending_proposal["version"] == number

@@ -36,6 +36,7 @@ SCOPES: dict[str, str] = {
     "tools:write": "switch tools on and off",
     "keys:write": "create, list, rotate and revoke API keys",
     "members:write": "see and change members",
+    "secrets:write": "see and change provider accounts and tool credentials, never their values",
     "audit:read": "read the audit trail",
 }
 """Every scope an API key can have, with its meaning as shown to people."""
@@ -196,7 +197,7 @@ class ScopePermission(BasePermission):
 
 # --- admin ------------------------------------------------------------------------------------------------------------
 
-_ADMIN_ONLY = {"membership", "apikey", "tenanttool"}
+_ADMIN_ONLY = {"membership", "apikey", "tenanttool", "provideraccount", "toolcredential"}
 
 
 class MembershipBackend(BaseBackend):

@@ -76,7 +76,7 @@ class TenantAdmin(PlatformModelAdmin):
     list_display = ["slug", "name", "is_active", "default_model", "created_at"]
     list_filter = ["is_active"]
     search_fields = ["slug", "name"]
-    fields = ["slug", "name", "is_active", "default_model", "id", "created_at"]
+    fields = ["slug", "name", "is_active", "default_model", "platform_keys", "id", "created_at"]
     readonly_fields = ["id", "created_at"]
     actions = None
 

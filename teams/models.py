@@ -11,6 +11,13 @@ from teams.history import ChangeNote, VersionHistoryBase, tenant_history
 from teams.tenancy import TenantModel
 
 
+class PlatformKeys(models.TextChoices):
+    """Whether a tenant's models may be called with the platform's keys."""
+
+    ALLOWED = "allowed", "Allowed: where the tenant has no account of its own"
+    FORBIDDEN = "forbidden", "Forbidden: the tenant's own accounts alone"
+
+
 class Tenant(models.Model):
     """An organisation that uses the product. The directory of tenants is global: it holds nothing but names."""
 
@@ -22,6 +29,12 @@ class Tenant(models.Model):
     is_active = models.BooleanField(default=True, help_text="switched off: keys stop working and no run starts")
     default_model = models.CharField(
         max_length=200, blank=True, help_text="provider:model for agents without one; blank: the platform's default"
+    )
+    platform_keys = models.CharField(
+        max_length=10,
+        choices=PlatformKeys.choices,
+        default=PlatformKeys.ALLOWED,
+        help_text="whether teams may be run with the platform's keys where the tenant has no account of its own",
     )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 

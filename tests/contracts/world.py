@@ -10,13 +10,14 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django.utils import timezone
 
-from agents.models import RoleTemplate, TenantTool
+from agents.models import ProviderAccount, RoleTemplate, TenantTool, ToolCredential
 from executions import schedules
 from executions.models import Approval, Execution, Status, Step, TenantSlots, Worker
 from executions.schedule_models import Schedule
 from executions.services import execution_start
 from teams.keyring import key_create
 from teams.models import ApiKey, AuditSeal, Membership, Role, Team, Tenant
+from teams.secrets import seal_into
 from teams.services import team_update
 from teams.tenancy import TenantModel, tenant
 from tests import factories
@@ -104,6 +105,14 @@ def _rest(who: Person, run: Execution, text: str) -> None:
     with tenant(who.tenant.id):
         RoleTemplate.objects.create(role=f"{text} role", name=text, personality=text, prompt=text)
         TenantTool.objects.create(name="search", enabled=False)
+        account = ProviderAccount(tenant=who.tenant, provider="mistral", note=text)
+        seal_into(account, "api_key", text)
+        account.save()
+        credential = ToolCredential(
+            tenant=who.tenant, name=text, tool="Call_Web_API", hosts=[f"{text.lower()}.example"]
+        )
+        seal_into(credential, "value", text)
+        credential.save()
         Approval.objects.create(execution=run, step_key=text, args={"text": text}, args_hash="", note=text)
         AuditSeal.objects.create(horizon=1, entries=0, digest=text)
         TenantSlots.objects.get_or_create(defaults={"limit": 5})
@@ -118,6 +127,8 @@ def _by_parameter(who: Person, team: Team, run: Execution, text: str) -> dict[st
             "member_id": str(Membership.objects.get(user=who.user).pk),
             "schedule_id": str(Schedule.objects.order_by("pk")[0].pk),
             "role": f"{text} role",
+            "account_id": str(ProviderAccount.objects.get().id),
+            "credential_id": str(ToolCredential.objects.get().id),
             "tenant_id": who.tenant.slug,
         }
 

@@ -15,7 +15,7 @@ from teams.tenancy import tenant
 from tests import factories
 
 PLATFORM = {"tenant", "user", "worker"}
-ADMINS_ONLY = {"apikey", "membership", "tenanttool", "auditentry", "auditseal"}
+ADMINS_ONLY = {"apikey", "membership", "tenanttool", "provideraccount", "toolcredential", "auditentry", "auditseal"}
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from agents import build_cache, registry
+from agents.accounts import Accounts, accounts_of
 from agents.models import RoleTemplate, TenantTool
 from agents.ready import ReadyTeam, ready_team
 from executions.services import execution_start
@@ -38,7 +39,8 @@ def loads(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
 
 def ready(who: Any, team: Any) -> ReadyTeam:
-    return ready_team(lambda: team.config, team.config_hash, who.tenant, registry.disabled_tools(who.tenant.id))
+    off, accounts = registry.disabled_tools(who.tenant.id), accounts_of(who.tenant.id)
+    return ready_team(lambda: team.config, team.config_hash, who.tenant, off, accounts)
 
 
 def start(who: Any, team: Any, **given: Any) -> Any:
@@ -116,10 +118,10 @@ def test_whatever_it_was_made_from_makes_it_anew(alice, settings):
     assert ready(alice, team).agents[0].tools == ()
     settings.DEFAULT_MODEL = "openai:another"
     assert ready(alice, team).agents[0].model == "another"
-    revision = registry.revision()
+    revision = registry.revision(Accounts())
     openai = {**settings.LLM_PROVIDERS["openai"], "models": {"another": {"context_tokens": 99}}}
     settings.LLM_PROVIDERS = {"openai": openai}
-    assert registry.revision() != revision
+    assert registry.revision(Accounts()) != revision
     assert ready(alice, team).agents[0].context_tokens == 99
     changed = team_update(actor=alice.actor, team_id=team.id, config=factories.config("B")).team
     assert [agent.role for agent in ready(alice, changed).agents] == ["B"]
@@ -128,7 +130,7 @@ def test_whatever_it_was_made_from_makes_it_anew(alice, settings):
 def test_a_stored_row_that_no_longer_parses_says_so_and_is_not_kept(alice):
     team = factories.team(alice)
     with pytest.raises(StoredConfigBroken, match="Stored configuration is invalid"):
-        ready_team(lambda: {**team.config, "max_turns": 0}, "other", alice.tenant, frozenset())
+        ready_team(lambda: {**team.config, "max_turns": 0}, "other", alice.tenant, frozenset(), Accounts())
     assert ready(alice, team).max_turns == 1
 
 

@@ -216,7 +216,7 @@ def test_the_door_tells_of_a_missing_package_too():
     entry = {"base_url": "http://127.0.0.1:9", "langchain": {"class": "langchain_nowhere.ChatNowhere"}}
 
     with override_settings(LLM_PROVIDERS={"nowhere": entry}), pytest.raises(llm.BadCredentials, match="install"):
-        llm.chat_model("nowhere")
+        llm.chat_model("nowhere", None)
 
 
 @pytest.mark.parametrize("path", ["agents.langchain_models.NotThere", "agents.llm.Provider"])

@@ -71,21 +71,21 @@ def test_a_wrong_entry_is_named(entry):
 
 
 def test_the_door_keeps_one_client_for_each_provider():
-    assert llm.chat_model("local") is llm.chat_model("local")
-    assert type(llm.chat_model("scripted")).__name__ == "ScriptedModel"
+    assert llm.chat_model("local", None) is llm.chat_model("local", None)
+    assert type(llm.chat_model("scripted", None)).__name__ == "ScriptedModel"
 
 
 def test_the_door_makes_a_new_client_when_settings_change():
-    before = llm.chat_model("local")
+    before = llm.chat_model("local", None)
     with override_settings(LLM_PROVIDERS=dict(TABLE)):
-        assert llm.chat_model("local") is not before
+        assert llm.chat_model("local", None) is not before
 
 
 def test_the_door_names_what_is_missing():
     with pytest.raises(llm.BadCredentials, match="OPENAI_API_KEY"):
-        llm.chat_model("openai")
+        llm.chat_model("openai", None)
     with pytest.raises(llm.UnknownProvider):
-        llm.chat_model("nobody")
+        llm.chat_model("nobody", None)
 
 
 @pytest.mark.parametrize(

@@ -139,7 +139,7 @@ def test_each_provider_names_what_it_lacks(settings, name, missing):
     assert providers.provider(name).missing == missing
     assert missing[0] in providers.provider(name).unavailable
     with pytest.raises(llm.BadCredentials, match=missing[0]):
-        llm.chat_model(name)
+        llm.chat_model(name, None)
 
 
 def test_only_known_prices_are_in_the_table():
