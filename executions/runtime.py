@@ -9,7 +9,7 @@ from typing import Any
 from django.conf import settings
 
 from agents.llm import ChatAnswer, ChatRequest, LLMError, chat_model, cost
-from executions import engine, stream
+from executions import engine, stream, telemetry
 from executions.control import Cancelled, Fenced, NonDeterminism, Released
 from executions.graph import NodeCall, RunSpec, Spoken, run_team
 from executions.journal import Journal, Outcome, StepPlace, while_held
@@ -37,8 +37,10 @@ def take(worker: Worker, most: int) -> list[Taken]:
 def carry(worker: Worker, taken: Taken) -> None:
     """Carry a run as far as it goes."""
     hold, claimed = taken
+    facts = telemetry.RunFacts(hold.execution_id, hold.tenant_id, hold.fence, claimed.attempt)
     try:
-        _Run(worker, hold, claimed).carry()
+        with telemetry.run(facts) as watch:
+            _Run(worker, hold, claimed, watch).carry()
     finally:
         worker.drop(hold)
 
@@ -56,6 +58,7 @@ class _Run:
     worker: Worker
     hold: Hold
     claimed: engine.Claimed
+    watch: telemetry.RunWatch
 
     def carry(self) -> None:
         """Run the team and write the outcome; a run that is no longer ours is left alone."""
@@ -69,6 +72,7 @@ class _Run:
         if event is None:
             logger.warning("run %s: its outcome %s was refused", self.hold.execution_id, outcome["status"])
             return
+        self.watch.ended(outcome["status"], (outcome.get("error") or {}).get("code", ""))
         stream.publish_news(self.hold.tenant_id, self.hold.execution_id, event)
 
     def _finish(self, outcome: dict[str, Any]) -> int | None:
@@ -112,7 +116,8 @@ class _Run:
         }  # fmt: skip
         started = time.monotonic()
         try:
-            said = journal.step(place, request, lambda: self._ask(place, call, request))
+            with telemetry.turn(telemetry.TurnFacts(place.key, call.role, call.name, agent.provider, agent.model)):
+                said = journal.step(place, request, lambda: self._ask(place, call, request))
         except LLMError as error:
             journal.failed(place, request, _described(error), _ms_since(started))
             raise
@@ -121,12 +126,15 @@ class _Run:
     def _ask(self, place: StepPlace, call: NodeCall, request: dict[str, Any]) -> Outcome:
         chat = ChatRequest(**request, timeout_s=self._seconds_for_a_call())
         # Reading an answer word by word costs six times the CPU of reading it whole, so it is done for watchers only.
-        if (self.hold.watched or self.claimed.spec.get("stream")) and not call.sums_up:
-            with stream.TokenStream(self.hold.tenant_id, self.hold.execution_id, place.key) as tokens:
-                answer = chat_model(chat.provider, self.hold.tenant_id).chat(chat, tokens.write)
-        else:
-            answer = chat_model(chat.provider, self.hold.tenant_id).chat(chat)
-        price = cost(chat.provider, chat.model, answer.tokens_in, answer.tokens_out)
+        watched = bool(self.hold.watched or self.claimed.spec.get("stream")) and not call.sums_up
+        with telemetry.model_call(chat, streamed=watched) as told:
+            if watched:
+                with stream.TokenStream(self.hold.tenant_id, self.hold.execution_id, place.key) as tokens:
+                    answer = chat_model(chat.provider, self.hold.tenant_id).chat(chat, tokens.write)
+            else:
+                answer = chat_model(chat.provider, self.hold.tenant_id).chat(chat)
+            price = cost(chat.provider, chat.model, answer.tokens_in, answer.tokens_out)
+            told.answered(answer, price)
         text = storable(answer.text)
         return Outcome(
             result={"text": text, "tool_calls": answer.tool_calls, "ms": answer.raw_ms, "model": answer.model},

@@ -1,0 +1,58 @@
+"""What this process counts for Prometheus. The names are promised in docs/operations.md.
+
+Counting is always on, it costs about a microsecond; whether anybody may read it is a setting. Labels are few: a
+model's name comes from tenants, so only the first names met get a series of their own.
+"""
+
+import threading
+
+from prometheus_client import Counter, Gauge, Histogram
+
+MOST_NAMES = 200
+LONGEST_NAME = 80
+OTHER = "other"
+
+_MODEL_SECONDS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 80, 160)
+_TOOL_SECONDS = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+_RUN_SECONDS = (0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600)
+
+MODEL_CALLS = Counter(
+    "atb_model_calls", "Model calls by how they ended: ok, an error's code, stopped", ["provider", "model", "outcome"]
+)
+MODEL_SECONDS = Histogram(
+    "atb_model_call_seconds", "Duration of answered model calls", ["provider", "model"], buckets=_MODEL_SECONDS
+)
+MODEL_TOKENS = Counter("atb_model_tokens", "Tokens read (in) and written (out)", ["provider", "model", "direction"])
+MODEL_COST = Counter("atb_model_cost_usd", "Cost of answers whose price is known, in USD", ["provider", "model"])
+MODEL_UNPRICED = Counter("atb_model_calls_unpriced", "Answered calls whose price is unknown", ["provider", "model"])
+
+TOOL_CALLS = Counter(
+    "atb_tool_calls", "Tool calls by how they ended: ok, an error's code, stopped", ["tool", "outcome"]
+)
+TOOL_SECONDS = Histogram("atb_tool_call_seconds", "Duration of tool calls", ["tool"], buckets=_TOOL_SECONDS)
+
+RUNS_CARRIED = Counter(
+    "atb_runs_carried", "Times a run left this worker, by the status it got; fenced: it was no longer ours", ["status"]
+)
+RUN_SECONDS = Histogram("atb_run_carried_seconds", "How long this worker carried a run", buckets=_RUN_SECONDS)
+RUNS_IN_HAND = Gauge("atb_runs_in_hand", "Runs this worker carries now")
+
+REAPED = Counter(
+    "atb_reaped", "What the reaper of this worker found: expired leases, quarantined, overdue, due retries", ["what"]
+)
+RINGS = Counter("atb_rings", "Permits sent to workers, and dropped because the broker was away", ["outcome"])
+
+_names: set[str] = set()
+_lock = threading.Lock()
+
+
+def name_label(name: str) -> str:
+    """The name as a label's value, or "other" when this process has met enough of them."""
+    short = name[:LONGEST_NAME]
+    if short in _names:
+        return short
+    with _lock:
+        if len(_names) >= MOST_NAMES:
+            return OTHER
+        _names.add(short)
+    return short
