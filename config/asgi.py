@@ -12,8 +12,10 @@ from django.conf import settings  # noqa: E402 - needs the environment
 
 from config.serving import ThreadHandler, by_view  # noqa: E402 - needs the apps
 from teams.checks import refuse_broken_configuration  # noqa: E402
+from teams.garbage import spare_what_was_loaded  # noqa: E402
 from teams.middleware import measured  # noqa: E402
 
 refuse_broken_configuration()
 
 application = measured(by_view(on_loop, ThreadHandler(settings.WEB_THREADS)))
+spare_what_was_loaded()

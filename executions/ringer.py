@@ -64,7 +64,8 @@ class Ringer:
             with self._changed:
                 self._changed.wait_for(lambda: self._pending > 0)
             rested = time.monotonic() + REST_SECONDS
-            while self._pending > 0:
+            self._send_some()
+            while self._pending >= MOST_PERMITS:  # a lone permit waits for others that come while the thread rests
                 self._send_some()
             time.sleep(max(0.0, rested - time.monotonic()))
 

@@ -25,6 +25,7 @@ from executions.ringer import MOST_PERMITS, Ringer
 from executions.slots import Slots
 from executions.worker import Worker
 from teams.checks import refuse_broken_configuration
+from teams.garbage import spare_what_was_loaded
 
 logger = logging.getLogger(__name__)
 
@@ -92,6 +93,7 @@ def _start(**_: Any) -> None:
     _Process.services = [Heartbeat(worker), Reaper(ring, lambda permits: _offer_here(slots, permits), jobs)]
     for service in _Process.services:
         service.start()
+    spare_what_was_loaded()
     logger.info("worker %s is ready with %s slots", worker.id, worker.slots)
 
 
