@@ -1,6 +1,6 @@
 """The least that stores a JSON document and shows it: Django REST framework, one table, no login, no tenants.
 
-Served by the product's own web server with the same settings (benchmarks.product.Product.same_server).
+Served by the product's own web server and handler with the same settings (benchmarks.product.Product.same_server).
 """
 
 import os
@@ -33,11 +33,13 @@ settings.configure(
 )
 django.setup()
 
-from django.core.asgi import get_asgi_application  # noqa: E402 - need the settings
-from django.core.wsgi import get_wsgi_application  # noqa: E402
+from django.core.wsgi import get_wsgi_application  # noqa: E402 - need the settings
 from django.db import models  # noqa: E402
 from django.urls import path  # noqa: E402
 from rest_framework import generics, serializers  # noqa: E402
+
+from config.serving import ThreadHandler  # noqa: E402
+from teams.garbage import spare_what_was_loaded  # noqa: E402
 
 
 class Team(models.Model):
@@ -83,5 +85,6 @@ class OneTeam(generics.RetrieveAPIView):
 
 
 urlpatterns = [path("api/v1/teams", Teams.as_view()), path("api/v1/teams/<uuid:pk>", OneTeam.as_view())]
-application = get_asgi_application()
+application = ThreadHandler(64)
 wsgi_application = get_wsgi_application()
+spare_what_was_loaded()

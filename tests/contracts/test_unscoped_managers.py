@@ -34,6 +34,7 @@ RAW_SQL = {
     "executions/heartbeat.py": "calls heartbeat_v1 on its own connection",
     "executions/reaper.py": "calls reap_v2 and the advisory lock on its own connection",
     "executions/stream.py": "sends a Redis pipeline, no SQL",
+    "executions/follow.py": "asks for a run's news through tenancy.ask, naming the tenant at each table",
     "executions/facts.py": "asks inside a scope what a run starts from, naming the tenant at each table",
     "executions/scheduling.py": "asks due_schedules_v1 which schedules are due, before a scope is open",
     "agents/registry.py": "asks inside a scope what teams are built with, and the directory of tenants",
@@ -75,7 +76,18 @@ def sql_uses(tree: ast.AST) -> list[int]:
     return sorted(
         node.lineno
         for node in ast.walk(tree)
-        if isinstance(node, ast.Call)
+        if _is_sql_call(node)
+        or (isinstance(node, ast.ImportFrom) and node.module == "teams.tenancy" and _names(node, "ask"))
+    )
+
+
+def _names(node: ast.ImportFrom, wanted: str) -> bool:
+    return any(name.name == wanted for name in node.names)
+
+
+def _is_sql_call(node: ast.AST) -> bool:
+    return (
+        isinstance(node, ast.Call)
         and isinstance(node.func, ast.Attribute)
         and node.func.attr in _SQL
         # `super().execute()` is a management command's.
