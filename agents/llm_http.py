@@ -1,15 +1,6 @@
-"""HTTP to model providers: one shared urllib3 pool, hard time limits, an answer cap, our own errors.
+"""HTTP to model providers: one shared urllib3 pool, hard time limits, an answer cap, our own errors."""
 
-urllib3 limits the wait for each read, not the whole call: a server that sends one byte a second would hold a worker
-thread for ever. So the response reads through `_LimitedReader`, which gives every read of the socket only what is
-left of the call's total, headers included.
-"""
-
-import http.client
-import io
-import socket
 import ssl
-import threading
 import time
 from collections.abc import Iterator
 from functools import lru_cache
@@ -21,6 +12,7 @@ from django.core.exceptions import ImproperlyConfigured
 from urllib3 import exceptions as wire
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
+from agents.http_limits import READ_BYTES, LimitedResponse, Limits, of_this_thread
 from agents.llm_errors import (
     AnswerTooLarge,
     BadCredentials,
@@ -34,7 +26,6 @@ from agents.llm_errors import (
 from agents.provider_entries import Provider, is_loopback
 
 MAX_ANSWER_BYTES = 10_000_000
-READ_BYTES = 65_536
 # Connections kept open for each provider; more threads than that still work, their extra connections are closed.
 POOL_CONNECTIONS = 1024
 # A closed connection shows within a round trip. Later than that the provider may have worked for us, and been paid.
@@ -42,61 +33,8 @@ STALE_WITHIN_S = 1.0
 STALE_CONNECTIONS = 5
 
 
-class Limits:
-    """Time limits of one call in seconds: to connect, between two reads, and in total."""
-
-    def __init__(self, total_s: float, *, connect_s: float, read_s: float) -> None:
-        self.deadline = time.monotonic() + total_s
-        self.connect_s = connect_s
-        self.read_s = read_s
-        self.kept_connection = False  # whether the request went out on a connection kept from an earlier call
-
-    @property
-    def left_s(self) -> float:
-        return self.deadline - time.monotonic()
-
-    def shorten(self, left_s: float) -> None:
-        """From now on wait at most so long."""
-        self.deadline = min(self.deadline, time.monotonic() + left_s)
-
-
-# The limits of the call this thread is making: http.client builds the response object without arguments of ours.
-_thread = threading.local()
-
-
-class _LimitedReader(io.RawIOBase):
-    """Reads the socket under the limits of a call."""
-
-    def __init__(self, sock: socket.socket, limits: Limits) -> None:
-        super().__init__()
-        self._sock = sock
-        self._raw = sock.makefile("rb", buffering=0)
-        self._limits = limits
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int | None:
-        left = self._limits.left_s
-        if left <= 0:
-            raise TimeoutError("total time limit")
-        self._sock.settimeout(min(self._limits.read_s, left))
-        return self._raw.readinto(buffer)
-
-    def close(self) -> None:
-        self._raw.close()
-        super().close()
-
-
-class _LimitedResponse(http.client.HTTPResponse):
-    def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
-        super().__init__(sock, *args, **kwargs)
-        self.fp.close()
-        self.fp = io.BufferedReader(_LimitedReader(sock, _thread.limits), READ_BYTES)
-
-
 class _HTTPConnection(HTTPConnection):
-    response_class = _LimitedResponse
+    response_class = LimitedResponse
     fresh = False
 
     def connect(self) -> None:
@@ -105,7 +43,7 @@ class _HTTPConnection(HTTPConnection):
 
     def putrequest(self, *args: Any, **kwargs: Any) -> None:
         # Connects, where that is still to be done, only when the headers are sent: after this.
-        _thread.limits.kept_connection = self.sock is not None and not self.fresh
+        of_this_thread.limits.kept_connection = self.sock is not None and not self.fresh
         super().putrequest(*args, **kwargs)
 
     def getresponse(self) -> Any:
@@ -167,7 +105,7 @@ def post(url: str, body: bytes, headers: dict[str, str], limits: Limits) -> urll
     check_allowed(url)
     if limits.left_s <= 0:
         raise ProviderTimeout
-    _thread.limits = limits
+    of_this_thread.limits = limits
     for _ in range(STALE_CONNECTIONS):
         sent = time.monotonic()
         try:

@@ -11,8 +11,9 @@ from typing import Any
 import orjson
 import urllib3
 
+from agents.http_limits import Limits
 from agents.llm_errors import BadRequest, CutStream, LLMError, ProviderTimeout
-from agents.llm_http import Limits, chunks, leave, post, sendable_key
+from agents.llm_http import chunks, leave, post, sendable_key
 from agents.llm_protocol import ChatAnswer, ChatRequest, OnToken, check_parameters
 from agents.openai_answer import AnswerParts, decoded, sse_data
 from agents.openai_errors import error_for, error_in

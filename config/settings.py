@@ -146,6 +146,8 @@ OPENAI_BASE_URL = env.str("OPENAI_BASE_URL", default="https://api.openai.com/v1"
 OPENAI_API_KEY = env.str("OPENAI_API_KEY", default="")
 DEFAULT_MODEL = env.str("DEFAULT_MODEL", default="openai:gpt-4o-mini")
 ALLOW_MODEL_REQUESTS = env.str("ALLOW_MODEL_REQUESTS", default="all")
+# host:port pairs that tools and webhooks may reach though they are not on the open internet
+OUTBOUND_ALLOW: list[str] = env.list("OUTBOUND_ALLOW", default=[])
 
 
 def _provider(name: str, label: str, base_url: str, *, needs_key: bool = True, **more: Any) -> dict[str, Any]:
