@@ -16,8 +16,6 @@ from teams.spec import TeamSpec
 
 Found = tuple[list[Located], list[Located]]
 
-NOT_CALLED_YET = "tools are recorded but not called yet: a note step says so in each run"
-
 
 def check_providers(spec: TeamSpec, tenant_id: UUID) -> Found:
     """Every provider an agent names is known (else an error), can be called and takes the agent's parameters (else a
@@ -41,15 +39,19 @@ def check_providers(spec: TeamSpec, tenant_id: UUID) -> Found:
 
 
 def check_tools(spec: TeamSpec, tenant_id: UUID) -> Found:
-    """Every tool is in the catalogue and enabled for the tenant."""
+    """Every tool is in the catalogue and enabled for the tenant (else an error); runs go without one that has nothing
+    behind it yet (a warning)."""
     lists: list[tuple[str, Sequence[str]]] = [("available_tools", spec.available_tools or ())]
     lists += [(f"agents.{index}.agent_tools", agent.agent_tools) for index, agent in enumerate(spec.agents)]
     off = disabled_tools(tenant_id) if any(names for _, names in lists) else frozenset()
     errors = [error for loc, names in lists for error in _tools(loc, names, off)]
-    with_tools = [agent.agent_role for agent in spec.agents if agent.agent_tools]
-    if not with_tools:
-        return errors, []
-    return errors, [Located(loc="agents", msg=f"{NOT_CALLED_YET} ({', '.join(with_tools)})")]
+    warnings = [
+        Located(loc=f"agents.{index}.agent_tools.{place}", msg=f'"{name}" is not available yet: runs go without it')
+        for index, agent in enumerate(spec.agents)
+        for place, name in enumerate(agent.agent_tools)
+        if name in CATALOGUE and not CATALOGUE[name].available
+    ]
+    return errors, warnings
 
 
 def _unknown_provider(name: str) -> str:

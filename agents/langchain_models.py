@@ -76,6 +76,8 @@ class LangChainChat:
         tools, choice = arguments.pop("tools", None), arguments.pop("tool_choice", None)
         model: Runnable[Any, AIMessage] = self._model(request.model)
         if tools:
+            # "none" is no choice LangChain's classes have in common; calls made all the same are not carried out.
+            choice = None if choice == "none" else choice
             model = cast(BaseChatModel, model).bind_tools(tools, tool_choice=choice)
         total = 0
         async for message in model.astream(convert_to_messages(request.messages), **arguments):

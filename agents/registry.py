@@ -176,6 +176,7 @@ class ResolvedAgent:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     context_tokens: int = providers.DEFAULT_CONTEXT_TOKENS
     tools: tuple[str, ...] = ()
+    asks_before_writes: bool = False
     swapped_from: str | None = None
     """`provider:model` the agent asked for, when the default model took its place."""
 
@@ -238,5 +239,6 @@ def _resolved(agent: AgentSpec, model: ModelName, wanted: ModelName, off: frozen
         parameters=agent.LLM_configuration.parameters() if agent.LLM_configuration else {},
         context_tokens=providers.provider(model[0]).facts(model[1]).context_tokens,
         tools=tuple(tool for tool in agent.agent_tools if tool in CATALOGUE and tool not in off),
+        asks_before_writes=agent.agent_asks_before_writes,
         swapped_from=":".join(wanted) if model != wanted else None,
     )

@@ -7,7 +7,6 @@ from drf_spectacular.views import SpectacularSwaggerSplitView
 
 import agents.api
 import executions.api
-import executions.api_limits
 import executions.api_schedules
 import executions.live
 import teams.api
@@ -24,7 +23,6 @@ api_v1 = [
     *teams.api_proposals.urlpatterns,
     *agents.api.urlpatterns,
     *executions.api.urlpatterns,
-    *executions.api_limits.urlpatterns,
     *executions.api_schedules.urlpatterns,
     *executions.live.urlpatterns,
 ]

@@ -4,8 +4,6 @@ A node's code, a tool or LangGraph may catch exceptions; none of them may catch 
 row by the runtime, which is the only place that handles them.
 """
 
-from typing import Any
-
 
 class Control(BaseException):
     """Base of the runtime's control flow."""
@@ -23,12 +21,12 @@ class Released(Control):
     """This worker is shutting down: give the run back with its journal."""
 
 
-class BudgetRefused(Control):
-    """The next call does not fit a budget and is not made. `error` says which limit, what is used and needed."""
+class ApprovalNeeded(Control):
+    """A person must approve a tool call first. What is asked is with the journal, and stored when the run parks."""
 
-    def __init__(self, error: dict[str, Any]) -> None:
-        super().__init__(error["message"])
-        self.error = error
+
+class EffectUnknown(Control):
+    """A tool call may or may not have happened; its step says so, and a person must say which."""
 
 
 class NonDeterminism(Exception):

@@ -59,6 +59,8 @@ class Journal:
     worker: Worker
     hold: Hold
     done: dict[str, dict[str, Any]]
+    asks: list[dict[str, Any]] = field(default_factory=list)
+    """What people are to be asked when the run parks; see finish_v2."""
 
     def step(self, place: StepPlace, request: dict[str, Any], do: Callable[[], Outcome]) -> dict[str, Any]:
         """Return the recorded result for this key, or do it, record it and return it.
@@ -72,12 +74,20 @@ class Journal:
             if recorded["hash"] and recorded["hash"] != wanted:
                 raise NonDeterminism(f"step {place.key} was recorded for another request")
             return {**recorded["result"], "tokens_in": recorded["tokens_in"], "tokens_out": recorded["tokens_out"]}
-        self.worker.check(self.hold)
+        self.before_call(place)
         faultpoint("before_call")
         outcome = do()
         faultpoint("after_call")
         self._write(place, "done", request, wanted, outcome)
         return {**outcome.result, "tokens_in": outcome.tokens_in, "tokens_out": outcome.tokens_out}
+
+    def before_call(self, place: StepPlace) -> None:  # noqa: ARG002
+        """Stands before each call to a model or a tool (`place.kind`); raises instead of starting something new."""
+        self.worker.check(self.hold)
+
+    def ask(self, question: dict[str, Any]) -> None:
+        """Keep what a person is to be asked until the run parks."""
+        self.asks.append(cleaned(question))
 
     def note(self, key: str, text: str) -> None:
         """Write a remark for people; a repeated one is kept once."""
@@ -87,10 +97,10 @@ class Journal:
     def failed(self, place: StepPlace, request: dict[str, Any], error: dict[str, Any], ms: int) -> None:
         """Write that a step failed; a later try of the same key takes its place."""
         what = {"state": "failed", "error": error, "display": {"error": error["message"]}, "ms": ms}
-        self._record(place, what, request, request_hash(request))
+        self.write(place, what, request, request_hash(request))
 
     def _write(self, place: StepPlace, state: str, request: dict[str, Any], hashed: str, outcome: Outcome) -> None:
-        self._record(
+        self.write(
             place,
             {
                 "state": state,
@@ -106,10 +116,11 @@ class Journal:
             hashed,
         )
 
-    def _record(self, place: StepPlace, what: dict[str, Any], request: dict[str, Any], hashed: str) -> None:
+    def write(self, place: StepPlace, what: dict[str, Any], request: dict[str, Any] | None, hashed: str) -> None:
+        """Write a step under the fence; without a request it keeps the one it has. Raises `Fenced`."""
         step = {
             "key": place.key, "kind": place.kind, "role": place.role, "round": place.round, "turn": place.turn,
-            "request_hash": hashed, "request": _shown(request), **what,
+            "request_hash": hashed, "request": _shown(request or {}) or None, **what,
         }  # fmt: skip
         hold = self.hold
         recorded = while_held(hold, lambda: engine.record(hold.tenant_id, hold.execution_id, hold.fence, cleaned(step)))
@@ -138,7 +149,12 @@ def request_hash(request: dict[str, Any]) -> str:
 
 
 def _shown(request: dict[str, Any]) -> dict[str, Any]:
-    """The request as stored: without the messages, which the spec and the earlier steps give again; storing them with
-    each step would grow with the square of the conversation."""
-    messages = request.get("messages")
-    return {**request, "messages": len(messages)} if isinstance(messages, list) else request
+    """The request as stored: without the messages and the tools' schemas, which the spec and the earlier steps give
+    again; storing them with each step would grow with the square of the conversation."""
+    messages, parameters = request.get("messages"), request.get("parameters") or {}
+    if not isinstance(messages, list):
+        return request
+    shown = {**request, "messages": len(messages)}
+    if tools := parameters.get("tools"):
+        shown["parameters"] = {**parameters, "tools": [tool["function"]["name"] for tool in tools]}
+    return shown

@@ -10,13 +10,11 @@ templates take nothing else: what others said between two of the agent's own mes
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from agents.llm_errors import ContextTooLong
-from executions.runspec import AgentRun, RunSpec, Summary, Turn, cut
+from executions.runspec import AgentRun, Message, RunSpec, Summary, Turn, cut
 from executions.stopping import LEADER, MARK
-
-Message = dict[str, Any]
 
 DEFAULT_ANSWER_TOKENS = 1024  # kept free for the answer when max_tokens is not given
 PROMPT_MESSAGE_CHARS = 20_000  # of one turn within a prompt
@@ -63,14 +61,22 @@ def opening(spec: RunSpec, role: str, given: object) -> Opening:
     text = f"Goal: {spec.goal}"
     if said := input_text(given).strip():
         text += f"\n\nInput:\n{said}"
-    budget = agent.context_tokens - _answer_tokens(agent)
-    room = budget - estimated_tokens(system) - estimated_tokens(text) - 2 * MESSAGE_TOKENS - MARK_TOKENS
+    budget = agent.context_tokens - answer_tokens(agent)
+    room = (
+        budget
+        - schema_tokens(agent)
+        - estimated_tokens(system)
+        - estimated_tokens(text)
+        - 2 * MESSAGE_TOKENS
+        - MARK_TOKENS
+    )
     if room < 0:
         raise ContextTooLong(
             f"Goal, input and instructions of {role} need about {-room} tokens more than {agent.model} reads "
             f"({agent.context_tokens}, of which {agent.context_tokens - budget} are for the answer)."
         )
-    return Opening(system, text, room)
+    # The other half is for what the tools bring, see executions/tool_prompts.py.
+    return Opening(system, text, room // 2 if agent.tools else room)
 
 
 def render(
@@ -112,7 +118,12 @@ SYSTEM: Final[dict[int, Callable[[RunSpec, AgentRun], str]]] = {1: _system_1, 2:
 """An agent's instructions by the version of the renderer; the rest of a prompt is the same in all that we have."""
 
 
-def _answer_tokens(agent: AgentRun) -> int:
+def schema_tokens(agent: AgentRun) -> int:
+    """What the agent's tools take of each prompt."""
+    return sum(estimated_tokens(json.dumps(tool.for_model())) for tool in agent.tools)
+
+
+def answer_tokens(agent: AgentRun) -> int:
     """Room kept for the answer: max_tokens, but never more than half of what the model reads."""
     asked = agent.parameters.get("max_tokens") or DEFAULT_ANSWER_TOKENS
     return min(int(asked), agent.context_tokens // 2)

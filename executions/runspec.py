@@ -12,14 +12,35 @@ from typing import Any, Literal, Self
 RENDERER_VERSION = 2  # of new runs; see executions/prompts.py
 MESSAGE_CHARS = 100_000  # of one agent's message; the rest is cut with a mark
 
+Message = dict[str, Any]
+"""One message of a prompt, in the OpenAI shape."""
+
 StoppedBy = Literal["final_answer", "concluded", "max_turns"]
 Overflow = Literal["cut", "summary"]
 """What takes the place of turns that a model has no room for: a mark, or a summary by the model."""
 
 
 @dataclass(frozen=True)
+class ToolSchema:
+    """A tool as it is told to a model. `parameters` is the JSON schema of its arguments."""
+
+    name: str
+    description: str
+    parameters: Mapping[str, Any]
+    effects: str
+
+    def for_model(self) -> dict[str, Any]:
+        """In the OpenAI shape."""
+        told = {"name": self.name, "description": self.description, "parameters": dict(self.parameters)}
+        return {"type": "function", "function": told}
+
+
+@dataclass(frozen=True)
 class AgentRun:
-    """One agent as it speaks in this run. `context_tokens` is how much its model reads, its answer included."""
+    """One agent as it speaks in this run. `context_tokens` is how much its model reads, its answer included.
+
+    With `asks_before_writes` each tool call that has an effect waits for a person.
+    """
 
     role: str
     provider: str
@@ -30,7 +51,8 @@ class AgentRun:
     goal_prompt: str = ""
     parameters: Mapping[str, Any] = field(default_factory=dict)
     context_tokens: int = 8192
-    tools: tuple[str, ...] = ()
+    tools: tuple[ToolSchema, ...] = ()
+    asks_before_writes: bool = False
 
 
 @dataclass(frozen=True)
@@ -68,7 +90,7 @@ class RunSpec:
     def from_dict(cls, stored: Mapping[str, Any]) -> Self:
         """Read `to_dict`'s JSON; KeyError, TypeError or ValueError when it is something else."""
         agents = {
-            role: AgentRun(**{**agent, "tools": tuple(agent.get("tools", ()))})
+            role: AgentRun(**{**agent, "tools": _tools_of(agent.get("tools", ()))})
             for role, agent in stored["agents"].items()
         }
         flow = tuple(Place(node, role) for node, role in stored["flow"])
@@ -84,10 +106,19 @@ class RunSpec:
             "max_turns": self.max_turns,
             "flow": [[place.node, place.role] for place in self.flow],
             "agents": {
-                role: {**vars(agent), "parameters": dict(agent.parameters), "tools": list(agent.tools)}
+                role: {
+                    **vars(agent),
+                    "parameters": dict(agent.parameters),
+                    "tools": [dict(vars(tool)) for tool in agent.tools],
+                }
                 for role, agent in self.agents.items()
             },
         }
+
+
+def _tools_of(stored: Iterable[Any]) -> tuple[ToolSchema, ...]:
+    # Runs that began before tools could be called hold bare names; they go on without them.
+    return tuple(ToolSchema(**tool) for tool in stored if isinstance(tool, Mapping))
 
 
 def places(roles: Iterable[str]) -> tuple[Place, ...]:
@@ -114,7 +145,7 @@ class NodeCall:
     round: int
     turn: int
     agent: AgentRun
-    messages: list[dict[str, Any]]
+    messages: list[Message]
     sums_up: int = 0
 
 

@@ -5,15 +5,21 @@ import random
 import time
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 
+from agents import tools
 from agents.llm import ChatAnswer, ChatRequest, LLMError, chat_model, cost
 from executions import engine, stream, telemetry
-from executions.control import Cancelled, Fenced, NonDeterminism, Released
+from executions.control import ApprovalNeeded, Cancelled, EffectUnknown, Fenced, NonDeterminism, Released
 from executions.graph import NodeCall, RunSpec, Spoken, run_team
 from executions.journal import Journal, Outcome, StepPlace, while_held
+from executions.runspec import AgentRun, Message
 from executions.shown import cleaned
+from executions.storable import storable
+from executions.tool_steps import ToolStep, idempotency_key
+from executions.turns import Said, ToolCall, take_turn
 from executions.worker import Hold, Worker
 
 logger = logging.getLogger(__name__)
@@ -74,6 +80,8 @@ class _Run:
             return
         self.watch.ended(outcome["status"], (outcome.get("error") or {}).get("code", ""))
         stream.publish_news(self.hold.tenant_id, self.hold.execution_id, event)
+        if asks := outcome.get("asks"):
+            _asked(self.hold, [UUID(ask["approval"]["id"]) for ask in asks])
 
     def _finish(self, outcome: dict[str, Any]) -> int | None:
         return engine.finish(self.hold.tenant_id, self.hold.execution_id, self.hold.fence, cleaned(outcome))
@@ -86,6 +94,8 @@ class _Run:
             return {"status": "cancelled"}
         except Released:
             return {"status": "queued"}
+        except (ApprovalNeeded, EffectUnknown):
+            return {"status": "waiting", "asks": journal.asks}
         except LLMError as error:
             return self._after(error)
         except NonDeterminism as error:
@@ -107,21 +117,56 @@ class _Run:
         return {"status": "succeeded", "result": result, "display": result}
 
     def _speak(self, journal: Journal, call: NodeCall) -> Spoken:
-        """An agent's turn: the recorded answer, or one asked for now and recorded before it is used."""
-        place = _place(call)
+        """An agent's turn: what is recorded of it, the rest asked for and done now, and recorded before it is used."""
+        agent = call.agent
+        with telemetry.turn(telemetry.TurnFacts(call.key, call.role, call.name, agent.provider, agent.model)):
+            return take_turn(
+                call,
+                lambda number, messages, may_call: self._answered(journal, call, number, messages, may_call=may_call),
+                lambda wanted: self._use(journal, call, wanted),
+            )
+
+    def _answered(
+        self, journal: Journal, call: NodeCall, number: int, messages: list[Message], *, may_call: bool
+    ) -> Said:
+        place = _place(call, number)
         agent = call.agent
         request = {
-            "provider": agent.provider, "model": agent.model, "parameters": dict(agent.parameters),
-            "messages": call.messages,
+            "provider": agent.provider, "model": agent.model, "parameters": _parameters(agent, may_call=may_call),
+            "messages": messages,
         }  # fmt: skip
         started = time.monotonic()
         try:
-            with telemetry.turn(telemetry.TurnFacts(place.key, call.role, call.name, agent.provider, agent.model)):
-                said = journal.step(place, request, lambda: self._ask(place, call, request))
+            said = journal.step(place, request, lambda: self._ask(place, call, request))
         except LLMError as error:
             journal.failed(place, request, _described(error), _ms_since(started))
             raise
-        return Spoken(said["text"], said["tool_calls"], said["tokens_in"], said["tokens_out"], said["ms"])
+        return Said(said["text"], said["tool_calls"], said["tokens_in"], said["tokens_out"], said["ms"])
+
+    def _use(self, journal: Journal, call: NodeCall, wanted: ToolCall) -> tools.ToolResult:
+        """A tool call: the recorded result, or one made now."""
+        agent = call.agent
+        allowed = frozenset(tool.name for tool in agent.tools)
+        name = wanted.name if wanted.name in allowed else "unknown"
+        place = StepPlace(f"{call.key}/{wanted.key}:{name}", "tool", call.role, call.round, call.turn)
+        context = tools.ToolContext(
+            tenant_id=self.hold.tenant_id,
+            execution_id=self.hold.execution_id,
+            team_id=self.claimed.team_id,
+            role=call.role,
+            idempotency_key=idempotency_key(journal, place.key),
+            deadline=time.monotonic() + self._seconds_for_a_call(),
+            allowed=allowed,
+        )
+        step = ToolStep(journal, place, context, {"tool": wanted.name, "arguments": wanted.arguments})
+        recorded = step.recorded()
+        if recorded is not None:
+            return recorded
+        with telemetry.tool_call(place.key, name, wanted.id, wanted.arguments) as told:
+            asks = agent.asks_before_writes
+            result = tools.call(context, wanted.name, wanted.arguments, step, asks_before_writes=asks)
+            told.ended(result.code, result.content)
+        return result
 
     def _ask(self, place: StepPlace, call: NodeCall, request: dict[str, Any]) -> Outcome:
         chat = ChatRequest(**request, timeout_s=self._seconds_for_a_call())
@@ -166,21 +211,29 @@ def backoff_seconds(tries: int) -> float:
     return random.uniform(0, min(BACKOFF_CAP_SECONDS, BACKOFF_BASE_SECONDS * 2 ** (tries - 1)))  # noqa: S311
 
 
-def _place(call: NodeCall) -> StepPlace:
+def _place(call: NodeCall, number: int) -> StepPlace:
     # A summary is no turn of the conversation, so it is a note; it has tokens and a cost like every call.
-    end, kind = ("summary", "note") if call.sums_up else ("llm0", "llm")
+    end, kind = ("summary", "note") if call.sums_up else (f"llm{number}", "llm")
     return StepPlace(f"{call.key}/{end}", kind, call.role, call.round, call.turn)
+
+
+def _parameters(agent: AgentRun, *, may_call: bool) -> dict[str, Any]:
+    """What goes to the model besides its messages. The tools stay when no call is wanted any more: some providers
+    refuse a history of calls without them."""
+    if not agent.tools:
+        return dict(agent.parameters)
+    told = {"tools": [tool.for_model() for tool in agent.tools]}
+    return {**agent.parameters, **told, **({} if may_call else {"tool_choice": "none"})}
+
+
+def _asked(hold: Hold, approvals: list[UUID]) -> None:
+    logger.info("run %s waits for %s", hold.execution_id, ", ".join(f"approval {each}" for each in approvals))
 
 
 def _display(call: NodeCall, text: str, answer: ChatAnswer) -> dict[str, Any]:
     if call.sums_up:
         return {"note": f"The first {call.sums_up} turns, summed up for {call.role}: {text}", "model": answer.model}
     return {"name": call.name, "message": text, "tool_calls": answer.tool_calls, "model": answer.model}
-
-
-def storable(text: str) -> str:
-    """The text without what PostgreSQL's jsonb refuses: NUL and lone surrogates."""
-    return text.replace("\0", "").encode("utf-8", "replace").decode("utf-8")
 
 
 def _described(error: LLMError) -> dict[str, Any]:

@@ -17,12 +17,14 @@ from django.db.models import F
 from django.utils import timezone
 
 from agents.build_cache import own_copy
+from agents.providers import provider
 from agents.ready import ready_team
 from agents.registry import ResolvedAgent
+from agents.tools import CATALOGUE
 from executions import stream, tasks
 from executions.facts import StartFacts, start_facts
 from executions.models import OPEN, Execution, Source, Status, TenantSlots
-from executions.runspec import AgentRun, RunSpec
+from executions.runspec import AgentRun, RunSpec, ToolSchema
 from teams import audit
 from teams.access import Actor
 from teams.canonical import walk_problems
@@ -208,16 +210,24 @@ def _agent_run(agent: ResolvedAgent) -> AgentRun:
         goal_prompt=agent.prompt,
         parameters=own_copy(agent.parameters),
         context_tokens=agent.context_tokens,
-        tools=agent.tools,
+        tools=tuple(ToolSchema(**CATALOGUE[name].described()) for name in _callable_tools(agent)),
+        asks_before_writes=agent.asks_before_writes,
     )
+
+
+def _callable_tools(agent: ResolvedAgent) -> list[str]:
+    """Those of the agent's tools that there is something behind, if its model can be told of tools at all."""
+    if provider(agent.provider).refused({"tools": []}):
+        return []
+    return [name for name in agent.tools if CATALOGUE[name].available]
 
 
 def _notes(agents: Sequence[ResolvedAgent]) -> list[str]:
     """What people should know of this run before it starts; written as its first steps."""
     notes = [
-        f"{agent.role} has the tools {', '.join(agent.tools)}; tools cannot be called yet, so it runs without them"
+        f"{agent.role} runs without {', '.join(missing)}: not available yet, or its provider takes no tools"
         for agent in agents
-        if agent.tools
+        if (missing := [name for name in agent.tools if name not in _callable_tools(agent)])
     ]
     return notes + [
         f"{agent.role}: {agent.swapped_from} is not available, {agent.provider}:{agent.model} takes its place"

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from executions.prompts import CHARS_PER_TOKEN, MESSAGE_TOKENS, Message, estimated_tokens, opening, that_fit
-from executions.runspec import NodeCall, RunSpec, Speak, Summary, Turn, cut
+from executions.prompts import CHARS_PER_TOKEN, MESSAGE_TOKENS, estimated_tokens, opening, that_fit
+from executions.runspec import Message, NodeCall, RunSpec, Speak, Summary, Turn, cut
 
 MOST_TOKENS: Final = 400
 LEAST_TOKENS: Final = 40
@@ -34,7 +34,7 @@ def summed_up(
     if not upto:
         return had
     tokens = summary_tokens(opening(spec, call.role, given).room)
-    agent = replace(call.agent, parameters={"max_tokens": tokens})
+    agent = replace(call.agent, parameters={"max_tokens": tokens}, tools=())
     messages = question(spec, call.role, turns[:upto], had, tokens)
     said = speak(replace(call, agent=agent, messages=messages, sums_up=upto))
     return Summary(upto, within(said.message.strip(), tokens))

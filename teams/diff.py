@@ -160,6 +160,11 @@ def _agent_fields(spot: _Spot, old: Config, new: Config) -> Iterator[Change]:
         sentence = f"The Team Builder {may} replace the model of {new_role}."
         yield spot.field(name).change("changed", sentence, old[name], new[name])
     yield from _tools(spot.field("agent_tools"), f"{new_role} may", old["agent_tools"], new["agent_tools"])
+    name = "agent_asks_before_writes"
+    if old[name] != new[name]:
+        asks = "now asks a person" if new[name] else "no longer asks a person"
+        sentence = f"{new_role} {asks} before each tool call that has an effect."
+        yield spot.field(name).change("changed", sentence, old[name], new[name])
     yield from _entries(spot.field("metadata"), "metadata", old["metadata"], new["metadata"])
 
 

@@ -148,6 +148,7 @@ PROPOSAL_EXAMPLE: dict[str, Any] = {
                 "LLM_configuration": None,
                 "allow_team_builder_to_override_model": True,
                 "agent_tools": [],
+                "agent_asks_before_writes": False,
                 "metadata": {},
             },
         }

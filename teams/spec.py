@@ -170,6 +170,9 @@ class AgentSpec(_Shape):
     agent_tools: Annotated[ToolNames, BeforeValidator(_null_as_empty_list), _OrNullInSchema()] = Field(
         (), description="Names of the tools it may call, out of available_tools; null or empty: none."
     )
+    agent_asks_before_writes: StrictBool = Field(
+        False, description="Each of its tool calls that changes something or leaves the product waits for a person."
+    )
     metadata: Metadata = Field(default_factory=dict, description="Your own data about the agent; never read here.")
 
     @property

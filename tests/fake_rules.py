@@ -29,11 +29,20 @@ class Rule:
     fault: str = ""
     latency_ms: float = 0.0
     retry_after: str = ""
+    calls: list[tuple[str, str]] | None = None  # tools to ask for: name and arguments of each
+    after_tools: bool = False  # only where the conversation holds a tool's answer
     times: int | None = None  # applies to so many calls of each conversation position; None: always
     used: Counter[str] = field(default_factory=Counter)
 
+    @property
+    def tool_calls(self) -> list[tuple[str, str]]:
+        """What the answer asks for instead of saying something."""
+        return self.calls or ([TOOL_CALL] if self.fault == "tool" else [])
+
     def applies(self, call: "Call") -> bool:
         if self.match not in call.text or self.model not in call.model:
+            return False
+        if self.after_tools and not any(message["role"] == "tool" for message in call.body["messages"]):
             return False
         if self.times is not None and self.used[call.position] >= self.times:
             return False

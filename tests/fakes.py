@@ -22,7 +22,7 @@ from typing import Any, Self
 from agents.llm import AnswerTooLarge, ChatAnswer, ChatRequest, OnToken, ProviderTimeout
 from agents.llm_errors import nothing_said
 from agents.llm_http import MAX_ANSWER_BYTES
-from tests.fake_rules import TOOL_CALL, Call, Rule, rule_in_name, words_of
+from tests.fake_rules import Call, Rule, rule_in_name, words_of
 
 Reply = str | ChatAnswer | BaseException
 
@@ -257,18 +257,18 @@ class FakeHandler(BaseHTTPRequestHandler):
 
     def frames(self, call: Call, rule: Rule, words: list[str]) -> Iterator[bytes]:
         """The server-sent events of an answer."""
-        for word in [] if rule.fault == "tool" else self.paced(rule, words):
+        for word in [] if rule.tool_calls else self.paced(rule, words):
             yield _event(call, {"content": word})
         if rule.fault == "cut":
             return
         if rule.fault == "late-error":
             yield _frame(self.error("overloaded"))
-        if rule.fault == "tool":
-            name, arguments = TOOL_CALL
-            yield _event(call, {"tool_calls": [{"index": 0, "id": "t1", "function": {"name": name, "arguments": ""}}]})
+        for index, (name, arguments) in enumerate(rule.tool_calls):
+            begun = {"index": index, "id": f"t{index + 1}", "function": {"name": name, "arguments": ""}}
+            yield _event(call, {"tool_calls": [begun]})
             for piece in words_of(arguments):
-                yield _event(call, {"tool_calls": [{"index": 0, "function": {"arguments": piece}}]})
-        yield _event(call, {}, finish="tool_calls" if rule.fault == "tool" else "stop")
+                yield _event(call, {"tool_calls": [{"index": index, "function": {"arguments": piece}}]})
+        yield _event(call, {}, finish="tool_calls" if rule.tool_calls else "stop")
         if rule.fault not in ("no-usage", "old-server") and call.body.get("stream_options"):
             yield _frame({"model": call.model, "choices": [], "usage": _usage(call, len(words))})
         yield b"data: [DONE]\n\n"
@@ -276,10 +276,13 @@ class FakeHandler(BaseHTTPRequestHandler):
     def whole(self, call: Call, rule: Rule, text: str) -> bytes:
         """The body of an answer that is not streamed."""
         message: dict[str, Any] = {"role": "assistant", "content": text}
-        if rule.fault == "tool":
-            function = dict(zip(("name", "arguments"), TOOL_CALL, strict=True))
-            message = {"role": "assistant", "content": None, "tool_calls": [{"id": "t1", "function": function}]}
-        finish = "tool_calls" if rule.fault == "tool" else "stop"
+        if rule.tool_calls:
+            calls = [
+                {"id": f"t{index + 1}", "function": {"name": name, "arguments": arguments}}
+                for index, (name, arguments) in enumerate(rule.tool_calls)
+            ]
+            message = {"role": "assistant", "content": None, "tool_calls": calls}
+        finish = "tool_calls" if rule.tool_calls else "stop"
         body = {"model": call.model, "choices": [{"index": 0, "message": message, "finish_reason": finish}]}
         if rule.fault != "no-usage":
             body["usage"] = _usage(call, len(words_of(text)))  # type: ignore[assignment]

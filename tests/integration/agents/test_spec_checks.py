@@ -119,6 +119,11 @@ def test_another_tenants_switch_does_not_count(alice: Person, charlie: Person) -
     with tenant(charlie.tenant.id):
         TenantTool.objects.create(name="Chunk_Text", enabled=False)
 
-    found = warnings_of(alice, agent(agent_tools=["Chunk_Text"]))
+    assert errors_of(alice, agent(agent_tools=["Chunk_Text"])) == {}
 
-    assert "not called yet" in found["agents"]
+
+def test_a_tool_with_nothing_behind_it_is_warned_of(alice: Person) -> None:
+    found = warnings_of(alice, agent(agent_tools=["Chunk_Text", "Search_Graph_DB"]))
+
+    assert "not available yet" in found["agents.0.agent_tools.1"]
+    assert "agents.0.agent_tools.0" not in found

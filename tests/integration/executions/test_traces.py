@@ -81,7 +81,7 @@ def test_a_model_call_is_told_in_the_words_of_the_conventions(alice, fake_model,
     assert attributes["gen_ai.response.finish_reasons"] == ("stop",)
     assert attributes["gen_ai.conversation.id"] == str(execution.id)
     turn = spans.only("invoke_agent").attributes
-    assert (turn["gen_ai.operation.name"], turn["atb.step"]) == ("invoke_agent", "r1/Writer/llm0")
+    assert (turn["gen_ai.operation.name"], turn["atb.step"]) == ("invoke_agent", "r1/Writer")
 
 
 def test_what_was_said_is_not_recorded(alice, fake_model, spans):

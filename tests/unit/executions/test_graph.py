@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from executions.graph import AgentRun, Conversation, NodeCall, RunSpec, Spoken, _compiled, run_team
-from executions.runspec import MESSAGE_CHARS
+from executions.runspec import MESSAGE_CHARS, ToolSchema
 
 ROLES = ["DecisionMaker", "Retriever", "Critic", "a/b", "a%2Fb", "x#2", "x", "Prüfer"]
 
@@ -165,10 +165,19 @@ def test_runs_at_once_share_a_compiled_graph_and_nothing_else(make_spec):
 
 
 def test_a_spec_survives_storage(make_spec):
-    agent = {"name": "Ann", "parameters": {"max_tokens": 9}, "tools": ("Chunk_Text",), "agent_id": "1"}
+    tool = ToolSchema("Chunk_Text", "Cuts a text.", {"type": "object"}, "read")
+    agent = {"name": "Ann", "parameters": {"max_tokens": 9}, "tools": (tool,), "agent_id": "1"}
     spec = make_spec("A", "B", "A", max_turns=2, A=agent)
 
     assert RunSpec.from_dict(json.loads(json.dumps(spec.to_dict()))) == spec
+
+
+def test_a_run_that_began_before_tools_could_be_called_goes_on_without_them(make_spec):
+    stored = make_spec("A").to_dict()
+    stored["agents"]["A"]["tools"] = ["Chunk_Text"]
+    del stored["agents"]["A"]["asks_before_writes"]
+
+    assert RunSpec.from_dict(stored).agents["A"].tools == ()
 
 
 @pytest.mark.parametrize(("roles", "max_turns"), [([], 1), (["A", "ghost"], 1), (["A"], 0)])

@@ -17,7 +17,7 @@ def test_the_first_message(make_spec):
     spec = make_spec(
         "Writer",
         "Critic",
-        Critic={"name": "Cleo", "personality": "You doubt.", "goal_prompt": "Find faults.", "tools": ("Chunk_Text",)},
+        Critic={"name": "Cleo", "personality": "You doubt.", "goal_prompt": "Find faults."},
     )
 
     assert render(spec, "Critic", "the input", []) == [

@@ -117,6 +117,7 @@ def test_tools_models_and_parameters():
         "LLM_model": {"provider": "openai", "model": "gpt-4o"},
         "LLM_configuration": {"temperature": 0.5, "top_p": 0.9},
         "allow_team_builder_to_override_model": False,
+        "agent_asks_before_writes": True,
     }
     assert told(before, config({**LEAD, **changed})) == [
         ("changed", "agents.0.LLM_model", "Lead now speaks with openai:gpt-4o instead of the tenant's default model."),
@@ -130,6 +131,11 @@ def test_tools_models_and_parameters():
         ),
         ("added", "agents.0.agent_tools", "Lead may now use Call_Web_API."),
         ("removed", "agents.0.agent_tools", "Lead may no longer use Chunk_Text."),
+        (
+            "changed",
+            "agents.0.agent_asks_before_writes",
+            "Lead now asks a person before each tool call that has an effect.",
+        ),
     ]
 
 

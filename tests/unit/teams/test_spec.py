@@ -25,6 +25,7 @@ FULL = {
             "LLM_configuration": {"temperature": 1, "max_tokens": 50, "top_p": 0.5, "stop": "END", "seed": None},
             "allow_team_builder_to_override_model": False,
             "agent_tools": ["Chunk_Text"],
+            "agent_asks_before_writes": True,
             "metadata": {"colour": "red"},
         },
         {"agent_role": "Critic", "LLM_model": None, "LLM_configuration": None, "agent_tools": None},
