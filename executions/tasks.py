@@ -7,6 +7,7 @@ only hand permits in; runs are carried by threads of ours (executions/slots.py).
 
 import logging
 import os
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -94,7 +95,9 @@ def _start(**_: Any) -> None:
     for service in _Process.services:
         service.start()
     spare_what_was_loaded()
-    logger.info("worker %s is ready with %s slots", worker.id, worker.slots)
+    # Not at the level INFO: whoever started this process waits for the line, whatever the level of the log is.
+    sys.stdout.write(f"worker {worker.id} is ready with {worker.slots} slots\n")
+    sys.stdout.flush()
 
 
 def _offer_here(slots: Slots, permits: int) -> None:

@@ -77,7 +77,7 @@ class Stack:
         base = {name: value for name, value in self._environment.items() if name not in _WITHHELD}
         base |= {name: value for name, value in self._product.items() if name not in _WITHHELD}
         base |= {"READ_EMBEDDED_ENV": "false", "PYTHONUNBUFFERED": "1"}
-        self._start("worker", self._worker(base), lambda child: child.has_logged(" ready."))
+        self._start("worker", self._worker(base), lambda child: child.has_logged(" is ready with "))
         self._start("web", self._web(base), lambda _: local_model.get_json(f"{self.address}/health/ready") is not None)
         self._supervisor.await_ready("redis", "model", "worker", "web")
 
