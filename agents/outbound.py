@@ -10,7 +10,7 @@ import re
 import socket
 import ssl
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final
 
@@ -64,16 +64,24 @@ class OutboundAnswer:
 
 
 @dataclass(frozen=True)
-class _Target:
+class Target:
+    """What a URL names, as it is connected to."""
+
     scheme: str
     host: str
     port: int
     path: str
-    allow_loopback: bool
+    allow_loopback: bool = False
 
     @property
     def pair(self) -> str:
+        """The host with its port."""
         return f"{self.host}:{self.port}"
+
+    @property
+    def place(self) -> str:
+        """The host, with its port where that is not the scheme's own."""
+        return self.host if self.port == _PORTS[self.scheme] else self.pair
 
 
 def send(
@@ -93,7 +101,7 @@ def send(
     `allow_hosts`: names as `allows` reads them; None: any on the open internet. `types`: what an answer's body may be
     ("application/json", "text/*"); another is not read. Private addresses are reached by OUTBOUND_ALLOW alone.
     """
-    target = _target(url, allow_loopback)
+    target = replace(target_of(url), allow_loopback=allow_loopback)
     if allow_hosts is not None and not allows(allow_hosts, target.scheme, target.host, target.port):
         raise OutboundError("host_not_allowed", f"{target.pair} is not one of the allowed hosts")
     sent_headers = _checked_headers(method, headers)
@@ -144,7 +152,8 @@ def _entry(entry: str) -> tuple[str, int | None]:
 # --- the request ------------------------------------------------------------------------------------------------------
 
 
-def _target(url: str, allow_loopback: bool) -> _Target:
+def target_of(url: str) -> Target:
+    """Read a URL. Raises OutboundError."""
     if len(url) > MAX_URL or not (url.isascii() and url.isprintable()) or " " in url or "\\" in url:
         text = f"a URL has at most {MAX_URL} visible ASCII characters: write others as %XX, names of hosts as xn--…"
         raise OutboundError("bad_url", text)
@@ -160,7 +169,7 @@ def _target(url: str, allow_loopback: bool) -> _Target:
     host = (read.host or "").lower().removesuffix(".")
     if not _HOST.fullmatch(host) or read.port == 0:
         raise OutboundError("bad_url", "the URL's host or port is not valid")
-    return _Target(scheme, host, read.port or _PORTS[scheme], _path(read), allow_loopback)
+    return Target(scheme, host, read.port or _PORTS[scheme], _path(read))
 
 
 def _path(url: Url) -> str:
@@ -185,7 +194,7 @@ class _Guarded(HTTPConnection):
     """Connects to a checked address; the name stays what the certificate and the Host header are about."""
 
     response_class = LimitedResponse
-    target: _Target
+    target: Target
 
     def _new_conn(self) -> socket.socket:
         return _open_socket(self.target, of_this_thread.limits)
@@ -195,7 +204,7 @@ class _GuardedTLS(_Guarded, HTTPSConnection):
     """The same over TLS: `connect` is HTTPSConnection's, around our socket."""
 
 
-def _connection(target: _Target, limits: Limits) -> _Guarded:
+def _connection(target: Target, limits: Limits) -> _Guarded:
     timeout = max(limits.left_s, 0.001)
     host = target.host.strip("[]")
     if target.scheme == "https":
@@ -224,7 +233,7 @@ def _connect(connection: _Guarded, limits: Limits) -> None:
         raise OutboundError(code, "the host cannot be reached", retryable=True) from error
 
 
-def _open_socket(target: _Target, limits: Limits) -> socket.socket:
+def _open_socket(target: Target, limits: Limits) -> socket.socket:
     failure: OSError = OSError("the name has no address")
     for address in _checked_addresses(target):
         try:
@@ -234,7 +243,7 @@ def _open_socket(target: _Target, limits: Limits) -> socket.socket:
     raise failure
 
 
-def _checked_addresses(target: _Target) -> list[str]:
+def _checked_addresses(target: Target) -> list[str]:
     """Every address of the host, when each may be reached."""
     try:
         found = socket.getaddrinfo(target.host.strip("[]"), target.port, type=socket.SOCK_STREAM)
@@ -261,7 +270,7 @@ def _dial(address: str, port: int, timeout_s: float) -> socket.socket:
 
 
 def _asked(
-    connection: _Guarded, method: str, target: _Target, body: bytes | None, headers: dict[str, str], limits: Limits
+    connection: _Guarded, method: str, target: Target, body: bytes | None, headers: dict[str, str], limits: Limits
 ) -> BaseHTTPResponse:
     if limits.left_s <= 0:
         raise OutboundError("timeout", "there was no time left to send the request", retryable=True)
@@ -299,8 +308,8 @@ def _answer(method: str, response: BaseHTTPResponse, max_bytes: int, types: Coll
 
 
 def is_type(content_type: str, types: Collection[str] | None) -> bool:
-    """Whether a Content-Type is one of `types`, of which "text/*" means all of a kind."""
+    """Whether a Content-Type is one of `types`, of which "text/*" means all of a kind, "*+json" all written in JSON."""
     if types is None:
         return True
     kind = content_type.partition(";")[0].strip().lower()
-    return kind in types or f"{kind.partition('/')[0]}/*" in types
+    return not {kind, f"{kind.partition('/')[0]}/*", f"*+{kind.rpartition('+')[2]}"}.isdisjoint(types)

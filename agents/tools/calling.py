@@ -196,7 +196,9 @@ def _failed(error: ToolError) -> ToolResult:
 
 
 def _capped(tool: Tool, result: ToolResult) -> ToolResult:
-    if len(result.content) <= tool.content_chars:
-        return result
-    cut = len(result.content) - tool.content_chars
-    return replace(result, content=f"{result.content[: tool.content_chars]} [{cut} characters left out]")
+    """The result as it can be stored and read: without NUL and half surrogate pairs, of a bearable length."""
+    content = result.content.replace("\0", "\ufffd").encode(errors="replace").decode()
+    if len(content) > tool.content_chars:
+        cut = len(content) - tool.content_chars
+        content = f"{content[: tool.content_chars]} [{cut} characters left out]"
+    return replace(result, content=content)

@@ -35,6 +35,7 @@ def tool(
     available: bool = True,
     reads: Callable[[ByArguments], bool] | None = None,
     content_chars: int = CONTENT_CHARS,
+    settings: type[BaseModel] | None = None,
 ) -> Callable[[Callable[..., ToolResult]], Tool]:
     """Make a Tool of the function below. Raises TypeError for a function no model could be told of."""
 
@@ -59,6 +60,7 @@ def tool(
             available=available,
             reads=reads,
             content_chars=content_chars,
+            settings=settings,
         )
 
     return made

@@ -88,6 +88,8 @@ class Tool:
     reads: Callable[[ByArguments], bool] | None = None
     """Which calls of a tool with effects have none, by their arguments."""
     content_chars: int = CONTENT_CHARS
+    settings: type[BaseModel] | None = None
+    """The shape of what a tenant sets for it; None: nothing."""
 
     def as_called(self, arguments: ByArguments) -> "Tool":
         """The tool with what depends on the arguments settled: a call that only reads has the effects "read"."""

@@ -72,12 +72,14 @@ def test_an_answer_of_the_greatest_length_is_whole(server: LocalServer) -> None:
 
 def test_another_type_is_not_read(server: LocalServer) -> None:
     server.reply = plain("PK", content_type="application/zip")
-    types = ("application/json", "text/*")
+    types = ("application/json", "*+json", "text/*")
 
     answer = sent(server, types=types)
 
     assert (answer.status, answer.body, answer.truncated) == (200, b"", True)
     server.reply = plain("{}", content_type="Application/JSON; charset=utf-8")
+    assert sent(server, types=types).body == b"{}"
+    server.reply = plain("{}", content_type="application/problem+json")
     assert sent(server, types=types).body == b"{}"
 
 

@@ -259,6 +259,10 @@ def test_a_long_answer_is_cut_with_a_mark(steps: MemorySteps) -> None:
     assert result.content == "x" * 10 + " [40 characters left out]"
 
 
+def test_an_answer_can_be_stored(steps: MemorySteps) -> None:
+    assert asked({"text": "hi"}, steps, made(lambda: ToolResult("a\0b\ud800c"))).content == "a\ufffdb?c"
+
+
 def test_the_tool_gets_the_tenants_settings_and_its_own_deadline(steps: MemorySteps) -> None:
     seen: list[Any] = []
 
