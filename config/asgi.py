@@ -17,5 +17,6 @@ from teams.middleware import measured  # noqa: E402
 
 refuse_broken_configuration()
 
-application = measured(by_view(on_loop, ThreadHandler(settings.WEB_THREADS)))
+in_thread, waiting = ThreadHandler(settings.WEB_THREADS), ThreadHandler(settings.WEB_WAITING_THREADS)
+application = measured(by_view(on_loop, in_thread, waiting))
 spare_what_was_loaded()

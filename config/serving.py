@@ -25,27 +25,39 @@ Chain = tuple[Any, ...]
 """The patterns that lead to a view, from the root down; each takes its part of a path and hands on the rest."""
 
 
-def by_view(on_loop: ASGIApp, in_thread: ASGIApp) -> ASGIApp:
-    """An application that sends requests for async views one way and all others the other way."""
-    chains = tuple(async_chains(get_resolver().url_patterns, (get_resolver().pattern,)))
+def by_view(on_loop: ASGIApp, in_thread: ASGIApp, waiting: ASGIApp) -> ASGIApp:
+    """An application that sends requests for async views one way, those that may wait long for others (a model, the
+    end of a run) another way, and all the rest the third way: so that no crowd of waiting callers keeps anybody out."""
+    root = get_resolver()
+    live = tuple(chain for chain, view in views(root.url_patterns, (root.pattern,)) if iscoroutinefunction(view))
+    long = tuple(
+        (chain, _waits_at(view)) for chain, view in views(root.url_patterns, (root.pattern,)) if _waits_at(view)
+    )
 
     async def application(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and not leads_to_any(chains, _path(scope)):
-            await in_thread(scope, receive, send)
-        else:
+        if scope["type"] != "http" or leads_to_any(live, path := _path(scope)):
             await on_loop(scope, receive, send)
+        elif leads_to_any((chain for chain, methods in long if scope["method"] in methods), path):
+            await waiting(scope, receive, send)
+        else:
+            await in_thread(scope, receive, send)
 
     return application
 
 
-def async_chains(entries: Iterable[URLPattern | URLResolver], above: Chain = ()) -> Iterator[Chain]:
-    """The way to each async view of a URLconf."""
+def _waits_at(view: Any) -> frozenset[str]:
+    methods: frozenset[str] = getattr(getattr(view, "cls", view), "may_wait", frozenset())
+    return methods
+
+
+def views(entries: Iterable[URLPattern | URLResolver], above: Chain = ()) -> Iterator[tuple[Chain, Any]]:
+    """The way to each view of a URLconf, and the view."""
     for entry in entries:
         chain = (*above, entry.pattern)
         if isinstance(entry, URLResolver):
-            yield from async_chains(entry.url_patterns, chain)
-        elif iscoroutinefunction(entry.callback):
-            yield chain
+            yield from views(entry.url_patterns, chain)
+        else:
+            yield chain, entry.callback
 
 
 def leads_to_any(chains: Iterable[Chain], path: str) -> bool:

@@ -232,6 +232,7 @@ RATE_LIMIT_BAD_KEYS = env.int("RATE_LIMIT_BAD_KEYS", default=30)
 # --- Web --------------------------------------------------------------------------------------------------------------
 # Requests one web process works on at once; more wait. Threads are made when needed, and async views need none.
 WEB_THREADS = env.int("WEB_THREADS", default=64)
+WEB_WAITING_THREADS = env.int("WEB_WAITING_THREADS", default=256)  # for requests that wait for a run or a model
 
 # --- API --------------------------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {

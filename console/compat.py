@@ -6,7 +6,7 @@ Answers are unions of the shapes its documents describe, so callers of any of th
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.urls import path, reverse
@@ -81,6 +81,7 @@ class RunFailedAtProvider(RunFailed):
 class SaveView(ApiView):
     """POST /teams."""
 
+    may_wait: ClassVar = frozenset({"POST"})
     scopes = {"POST": "teams:write"}
     queries = {"POST": shapes.SaveQuery}
     query: shapes.SaveQuery
@@ -105,6 +106,7 @@ class SaveView(ApiView):
 class BuildView(ApiView):
     """POST /build."""
 
+    may_wait: ClassVar = frozenset({"POST"})
     scopes = {"POST": "teams:write"}
 
     @describe(
@@ -126,6 +128,7 @@ class BuildView(ApiView):
 class UpdateView(ApiView):
     """POST /update_team."""
 
+    may_wait: ClassVar = frozenset({"POST"})
     scopes = {"POST": "teams:write"}
     queries = {"POST": shapes.TeamQuery}
     query: shapes.TeamQuery
@@ -193,6 +196,7 @@ class DeleteView(ApiView):
 class ExecuteView(ApiView):
     """POST /execute."""
 
+    may_wait: ClassVar = frozenset({"POST"})
     scopes = {"POST": "executions:run"}
     queries = {"POST": shapes.TeamQuery}
     query: shapes.TeamQuery

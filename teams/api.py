@@ -1,7 +1,7 @@
 """/api/v1/teams: teams, their versions, and what one may ask about them. Every view is one service call and a shape."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 from django.db.models import QuerySet
@@ -70,6 +70,7 @@ _MOVED = {412: "the team is at version 4, not 3: somebody changed it meanwhile"}
 class TeamsView(ApiView):
     """The tenant's teams."""
 
+    may_wait: ClassVar = frozenset({"POST"})
     scopes = {"GET": "teams:read", "POST": "teams:write"}
     queries = {"GET": TeamListQuery}
     query: TeamListQuery
@@ -124,6 +125,7 @@ class TeamValidateView(ApiView):
 class TeamView(ApiView):
     """One team."""
 
+    may_wait: ClassVar = frozenset({"PUT"})
     scopes = {"GET": "teams:read", "PUT": "teams:write", "PATCH": "teams:write", "DELETE": "teams:write"}
     queries = {"DELETE": ReasonQuery}
     query: ReasonQuery

@@ -40,6 +40,9 @@ class ApiView(APIView):
 
     scopes: ClassVar[dict[str, str]] = {}
     queries: ClassVar[dict[str, type[Query]]] = {}
+    may_wait: ClassVar[frozenset[str]] = frozenset()
+    """Methods that may wait long, for a model or a run; they have threads of their own (config/serving.py)."""
+
     query: Query
     http_method_names = [name for name in APIView.http_method_names if name not in {"options", "trace"}]
     _taken: rates.Taken | None = None

@@ -100,6 +100,7 @@ class RejectView(ApiView):
 class RecommendView(ApiView):
     """A question to the Team Builder."""
 
+    may_wait = frozenset({"POST"})
     scopes = {"POST": "teams:write"}
 
     @describe(

@@ -182,6 +182,7 @@ class TeamsExportView(ApiView):
 class TeamsImportView(ApiView):
     """Teams in."""
 
+    may_wait = frozenset({"POST"})
     scopes = {"POST": "teams:write"}
 
     @describe(
