@@ -101,11 +101,24 @@ class Accounts:
     def unavailable(self, entry: Provider) -> str:
         """Why this provider cannot be called, as the end of a sentence about it; "" when it can."""
         account = self.own.get(entry.name)
-        if account is None:
-            return entry.unavailable if self.platform_keys else NO_OWN_ACCOUNT
-        if account.base_url and not entry.tenant_base_url:
+        if account is None and not self.platform_keys:
+            return NO_OWN_ACCOUNT
+        if account and account.base_url and not entry.tenant_base_url:
             return _NO_ADDRESS
-        return replace(entry, api_key="its own", base_url=account.base_url or entry.base_url).unavailable
+        return self._called(entry).unavailable
+
+    def missing(self, entry: Provider) -> list[str]:
+        """All that is to be set, added or installed before this provider can be called; empty: it is ready."""
+        if entry.name not in self.own and not self.platform_keys:
+            return ["an account of your tenant's own"]
+        return self._called(entry).missing
+
+    def _called(self, entry: Provider) -> Provider:
+        """The provider as it would be called: with some key, not with the key."""
+        account = self.own.get(entry.name)
+        if account is None:
+            return entry
+        return replace(entry, api_key="its own", base_url=account.base_url or entry.base_url)
 
 
 def accounts_of(tenant_id: UUID) -> Accounts:

@@ -9,6 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from agents import providers, services
+from agents.accounts import Accounts, accounts_of
 from agents.registry import default_model_of
 from agents.services import TemplateState, ToolState
 from agents.templates import DEFAULT_TEMPLATES
@@ -86,9 +87,10 @@ class ProviderAnswer(Answer):
 
     name: str
     label: str
-    configured: bool = Field(description="Whether it can be called.")
+    configured: bool = Field(description="Whether your tenant can call it.")
+    own_account: bool = Field(description="Whether your tenant's own account is used, and not the platform's key.")
     missing: list[str] = Field(
-        description="What an operator must set or install before it can be called: variables, packages."
+        description="What must be set or installed before it can be called: variables, packages, an account."
     )
     default_model: str | None = Field(
         description="The model of agents that name none; null when that is another provider's."
@@ -128,6 +130,7 @@ _PROVIDER = {
     "name": "openai",
     "label": "OpenAI or any compatible endpoint",
     "configured": True,
+    "own_account": False,
     "missing": [],
     "default_model": "gpt-4o-mini",
     "context_tokens": 8192,
@@ -229,7 +232,8 @@ class ProvidersView(ApiView):
     def get(self, _request: Request) -> Response:
         """All on one page: what each needs and what its models cost. Keys are never shown."""
         default = _default_model(self.actor.tenant_id)
-        return self.answer(_page([_provider(one, default) for one in providers.providers().values()]))
+        own = accounts_of(self.actor.tenant_id)
+        return self.answer(_page([_provider(one, default, own) for one in providers.providers().values()]))
 
 
 def _default_model(tenant_id: Any) -> tuple[str, str] | None:
@@ -239,12 +243,14 @@ def _default_model(tenant_id: Any) -> tuple[str, str] | None:
         return None  # a default that cannot be read is told where it matters: on saving and on running a team
 
 
-def _provider(provider: providers.Provider, default: tuple[str, str] | None) -> ProviderAnswer:
+def _provider(provider: providers.Provider, default: tuple[str, str] | None, own: Accounts) -> ProviderAnswer:
+    missing = own.missing(provider)
     return ProviderAnswer(
         name=provider.name,
         label=provider.label,
-        configured=not provider.missing,
-        missing=provider.missing,
+        configured=not missing,
+        own_account=provider.name in own.own,
+        missing=missing,
         default_model=default[1] if default and default[0] == provider.name else None,
         context_tokens=provider.context_tokens,
         models=[_model(name, facts) for name, facts in provider.models.items()],

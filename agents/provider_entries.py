@@ -36,6 +36,7 @@ from typing import Annotated, Any
 
 from django.core.exceptions import ImproperlyConfigured
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError
+from urllib3.exceptions import LocationParseError
 from urllib3.util import parse_url
 
 OPENAI_CLIENT = "agents.llm.OpenAICompatible"
@@ -151,6 +152,31 @@ def is_loopback(url: str) -> bool:
         return ipaddress.ip_address((parse_url(url).host or "").strip("[]")).is_loopback
     except ValueError:
         return False
+
+
+def address_problem(url_text: str) -> str:
+    """Why a tenant's own address cannot be called, as far as its text tells; "" when nothing speaks against it.
+
+    What a name resolves to is not looked at here. Parsed by the library that opens the connection, see `is_loopback`.
+    """
+    try:
+        url = parse_url(url_text)
+    except LocationParseError:
+        return "cannot be read as an address"
+    if url.scheme != "https" or not url.host:
+        return "must begin with https:// and name a host"
+    if url.auth or url.query or url.fragment:
+        return "must hold no user, no query and no fragment"
+    return "must not be an address inside a network" if _is_inside(url.host) else ""
+
+
+def _is_inside(host: str) -> bool:
+    try:
+        return not ipaddress.ip_address(host.strip("[]")).is_global
+    except ValueError:
+        # A name: one without a dot, or ending in digits (an address in another notation), is no public one.
+        last = host.rstrip(".").rpartition(".")
+        return not last[0] or last[2] in {"local", "internal", "localhost"} or last[2][:1].isdigit()
 
 
 @lru_cache(maxsize=64)

@@ -6,6 +6,7 @@ from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularSwaggerSplitView
 
 import agents.api
+import agents.api_accounts
 import executions.api
 import executions.api_schedules
 import executions.live
@@ -22,6 +23,7 @@ api_v1 = [
     *teams.api_access.urlpatterns,
     *teams.api_proposals.urlpatterns,
     *agents.api.urlpatterns,
+    *agents.api_accounts.urlpatterns,
     *executions.api.urlpatterns,
     *executions.api_schedules.urlpatterns,
     *executions.live.urlpatterns,

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from tests.factories import Person
+from tests.integration.agents.accounts import ALICES, account, forbid_platform_keys
 
 URL = "/api/v1/providers"
 
@@ -75,3 +76,20 @@ def test_a_default_that_cannot_be_read_does_not_hide_the_list(api: Any, bob: Per
 
 def test_a_scope_is_needed(api: Any, bob: Person) -> None:
     assert api(bob, "executions:read").get(URL).status_code == 403
+
+
+def test_a_tenants_own_account_makes_a_provider_callable_for_it_alone(
+    api: Any, bob: Person, alice: Person, charlie: Person
+) -> None:
+    account(alice, "keyless", ALICES)
+
+    found = {who: api(who).get(URL).json()["results"][1] for who in (bob, charlie)}
+    assert (found[bob]["configured"], found[bob]["own_account"], found[bob]["missing"]) == (True, True, [])
+    assert (found[charlie]["configured"], found[charlie]["own_account"]) == (False, False)
+
+
+def test_without_the_platforms_keys_an_account_is_missing(api: Any, bob: Person) -> None:
+    forbid_platform_keys(bob)
+
+    openai, _keyless = api(bob).get(URL).json()["results"]
+    assert (openai["configured"], openai["missing"]) == (False, ["an account of your tenant's own"])
