@@ -15,6 +15,7 @@ import teams.api_access
 import teams.api_proposals
 import teams.api_transfer
 from console import compat, health
+from console import metrics as console_metrics
 from console.schema import SchemaView
 
 api_v1 = [
@@ -38,6 +39,7 @@ urlpatterns = [
     path("health/live", health.live),
     path("health/ready", health.ready),
     path("health/full", health.full),
+    path("metrics", console_metrics.metrics, name="metrics"),
     *compat.urlpatterns,
 ]
 

@@ -27,11 +27,11 @@ from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiRespo
 from rest_framework.exceptions import APIException
 from rest_framework.request import Request
 
-from executions import follow
+from executions import follow, metrics
 from executions.api_shapes import EVENTS_EXAMPLE, EventsQuery
 from executions.engine import give_back
 from executions.services import execution_get
-from teams import rates
+from teams import logs, rates
 from teams.access import Actor, ApiKeyAuthentication, SessionAuthentication
 from teams.api_base import ApiView
 from teams.errors import Invalid, Located, TeamBuilderError, Unauthenticated
@@ -110,7 +110,9 @@ def _after(request: HttpRequest) -> int:
 
 async def _body(request: HttpRequest, actor: Actor, execution_id: UUID, after: int) -> AsyncGenerator[bytes]:
     yield b"retry: %d\n\n" % RETRY_MS
+    logs.learned(execution_id=execution_id)
     began = checked = time.monotonic()
+    metrics.SSE_STREAMS.inc()
     following = follow.follow(actor.tenant_id, execution_id, after, keep_alive=KEEP_ALIVE_SECONDS)
     try:
         async with aclosing(following) as followed:
@@ -126,6 +128,8 @@ async def _body(request: HttpRequest, actor: Actor, execution_id: UUID, after: i
         # The key is revoked, the member left, the run is gone: coming again would not help.
         detail = getattr(as_problem(error), "detail", "")
         yield sse(follow.Event("end", {"reason": "access_lost", "detail": detail}))
+    finally:
+        metrics.SSE_STREAMS.dec()
 
 
 async def _recheck(request: HttpRequest, execution_id: UUID) -> None:

@@ -4,9 +4,18 @@ Counting is always on, it costs about a microsecond; whether anybody may read it
 model's name comes from tenants, so only the first names met get a series of their own.
 """
 
+import logging
 import threading
+from collections.abc import Iterator
+from wsgiref.simple_server import WSGIServer
 
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import REGISTRY, Counter, Gauge, Histogram, Metric, start_http_server
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from agents import build_cache
+
+logger = logging.getLogger(__name__)
 
 MOST_NAMES = 200
 LONGEST_NAME = 80
@@ -37,8 +46,12 @@ RUNS_CARRIED = Counter(
 RUN_SECONDS = Histogram("atb_run_carried_seconds", "How long this worker carried a run", buckets=_RUN_SECONDS)
 RUNS_IN_HAND = Gauge("atb_runs_in_hand", "Runs this worker carries now")
 
+SLOTS = Gauge("atb_worker_slots", "Runs this worker may carry at once")
+
+SSE_STREAMS = Gauge("atb_sse_streams", "Live event streams this process serves now")
+
 REAPED = Counter(
-    "atb_reaped", "What the reaper of this worker found: expired leases, quarantined, overdue, due retries", ["what"]
+    "atb_reaped", "What the reaper of this worker found: expired leases, due retries, runs it ended", ["what"]
 )
 RINGS = Counter("atb_rings", "Permits sent to workers, and dropped because the broker was away", ["outcome"])
 
@@ -56,3 +69,31 @@ def name_label(name: str) -> str:
             return OTHER
         _names.add(short)
     return short
+
+
+class _BuildCache(Collector):
+    """What the build cache counts by itself."""
+
+    def collect(self) -> Iterator[Metric]:
+        """Its counters as they are now."""
+        found = build_cache.stats()
+        yield CounterMetricFamily("atb_build_cache_hits", "Values found in the build cache", value=found.hits)
+        yield CounterMetricFamily("atb_build_cache_misses", "Values that had to be made", value=found.misses)
+        yield CounterMetricFamily("atb_build_cache_evictions", "Values dropped for others", value=found.evictions)
+        yield GaugeMetricFamily("atb_build_cache_entries", "Values kept now", value=found.entries)
+
+
+REGISTRY.register(_BuildCache())
+
+
+def serve(port: int, host: str) -> WSGIServer | None:
+    """Answer Prometheus on a port of this process's own; 0: not at all. A worker without its port still works."""
+    if not port:
+        return None
+    try:
+        server, _thread = start_http_server(port, host)
+    except OSError as error:
+        logger.error("METRICS_WORKER_PORT %s: %s; give each worker of this machine its own", port, error)
+        return None
+    logger.info("metrics of this worker: http://%s:%s/metrics", host, port)
+    return server

@@ -14,7 +14,7 @@ import psycopg
 from django.conf import settings
 from django.db import connection as orm_connection
 
-from executions import engine
+from executions import engine, metrics
 from executions.faults import faultpoint
 from executions.heartbeat import Service
 from teams import sealer
@@ -90,6 +90,8 @@ def reap(connection: psycopg.Connection[Any]) -> engine.Reaped:
         prepare=True,
     ).fetchone()
     reaped = engine.Reaped(*row)  # type: ignore[misc]
+    for what in ("expired", "quarantined", "due", "overdue", "undecided"):
+        metrics.REAPED.labels(what).inc(getattr(reaped, what))
     if reaped.expired or reaped.quarantined or reaped.overdue or reaped.undecided:
         logger.warning(
             "reaped: %s expired leases queued, %s runs quarantined, %s past their deadline, "

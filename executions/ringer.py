@@ -17,6 +17,8 @@ from collections.abc import Callable
 from kombu.exceptions import OperationalError as BrokerError
 from redis.exceptions import RedisError
 
+from executions import metrics
+
 logger = logging.getLogger(__name__)
 
 MOST_PENDING = 10_000
@@ -83,6 +85,7 @@ class Ringer:
 
     def _settle(self, permits: int, *, healthy: bool) -> None:
         with self._changed:
+            metrics.RINGS.labels("sent" if healthy else "dropped").inc(permits if healthy else self._pending)
             self.healthy = healthy
             self._pending = self._pending - permits if healthy else 0
             self._changed.notify_all()

@@ -18,7 +18,7 @@ from celery.worker import state as celery_state
 from django.conf import settings
 from django.utils.module_loading import import_string
 
-from executions import engine
+from executions import engine, metrics, telemetry
 from executions.faults import faultpoint
 from executions.heartbeat import Heartbeat
 from executions.reaper import Reaper
@@ -32,6 +32,9 @@ logger = logging.getLogger(__name__)
 
 GRACE_SECONDS = 5.0
 """Added to DRAIN_SECONDS: giving the late runs back takes a moment."""
+
+FLUSH_SECONDS = 2.0
+"""How long the last spans of a worker that gives runs up may take."""
 
 
 class _Process:
@@ -94,6 +97,8 @@ def _start(**_: Any) -> None:
     _Process.services = [Heartbeat(worker), Reaper(ring, lambda permits: _offer_here(slots, permits), jobs)]
     for service in _Process.services:
         service.start()
+    metrics.SLOTS.set(worker.slots)
+    metrics.serve(settings.METRICS_WORKER_PORT, settings.METRICS_WORKER_HOST)
     spare_what_was_loaded()
     # Not at the level INFO: whoever started this process waits for the line, whatever the level of the log is.
     sys.stdout.write(f"worker {worker.id} is ready with {worker.slots} slots\n")
@@ -159,5 +164,6 @@ def _leave(worker: Worker, slots: Slots) -> None:
     _Process.left.set()
     if late:
         # The threads in hand cannot be stopped, and Python would wait for them for ever.
+        telemetry.flush(FLUSH_SECONDS)
         _Process.rung.wait(GRACE_SECONDS)
         os._exit(_Process.exit_status)

@@ -18,7 +18,7 @@ from rest_framework.authentication import SessionAuthentication as DRFSessionAut
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
-from teams import keys, strangers
+from teams import keys, logs, strangers
 from teams.errors import Forbidden, Unauthenticated
 from teams.models import Role, Tenant
 
@@ -130,6 +130,7 @@ def _all_tenants() -> list[Member]:
 
 def actor_of_member(user: AbstractBaseUser, member: Member) -> Actor:
     """Return a signed-in user as an actor of the tenant."""
+    logs.learned(tenant_id=member.tenant_id, actor=f"user:{user.get_username()}")
     return Actor(member.tenant_id, member.slug, f"user:{user.get_username()}", ROLE_SCOPES[member.role], user.pk)
 
 
@@ -148,6 +149,7 @@ class ApiKeyAuthentication(BaseAuthentication):
             raise Unauthenticated("use `Authorization: Bearer <API key>`")
         found = self._found(request.META.get("REMOTE_ADDR", ""), key.strip())
         scopes = frozenset(found.scopes) & ALL_SCOPES
+        logs.learned(tenant_id=found.tenant_id, actor=f"key:{found.prefix}")
         return Actor(found.tenant_id, found.tenant_slug, f"key:{found.prefix}", scopes), found
 
     @staticmethod

@@ -40,6 +40,11 @@ def begin(**fields: object) -> None:
     _about.set(_texts(fields))
 
 
+def end() -> None:
+    """What this thread or task was about is over."""
+    _about.set(None)
+
+
 def learned(**fields: object) -> None:
     """Add fields to what is being done here; nothing happens where nothing was begun."""
     known = _about.get()

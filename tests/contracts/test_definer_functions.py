@@ -16,6 +16,7 @@ KNOWN = {
     "claim_v1": "the fairest run of all tenants, for workers of the version before",
     "claim_v2": "the fairest runs of all tenants, for workers of the version before",
     "claim_v3": "the fairest runs of all tenants",
+    "metrics_v1": "counts the open runs of all tenants for /metrics",
     "heartbeat_v1": "renews the leases of a worker, whatever tenants they are of",
     "reap_v1": "what the reaper does for all tenants each second, without approvals",
     "reap_v2": "what the reaper does for all tenants each second",

@@ -30,6 +30,7 @@ PUBLIC = {
     "health/live": "probed by the platform",
     "health/ready": "probed by the platform",
     "health/full": "says which service is away, nothing of a tenant",
+    "metrics": "not there unless switched on; counts, and tenants' slugs only where an operator asked for them",
     "api/schema/": "the OpenAPI document",
     "api/docs/": "the documentation page",
     "admin/login/": "where people sign in",
