@@ -223,6 +223,9 @@ CONTEXT_OVERFLOW = env.str("CONTEXT_OVERFLOW", default="cut")  # or summary: doc
 RETRY_MAX_TRIES = env.int("RETRY_MAX_TRIES", default=3)
 # What the reaper does each second besides reaping; each returns how much it did.
 REAPER_JOBS = ["executions.scheduling.fire_due"]
+# A provider that failed so often in a row is left alone, from this long on up to a minute. 0 failures: never.
+BREAKER_FAILURES = env.int("BREAKER_FAILURES", default=5)
+BREAKER_PAUSE_SECONDS = env.float("BREAKER_PAUSE_SECONDS", default=5.0)
 TENANT_RUN_LIMIT = env.int("TENANT_RUN_LIMIT", default=1000)
 
 # Requests a minute; 0: no limit. The last is for requests with a bad API key, by the client's address.

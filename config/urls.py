@@ -8,6 +8,7 @@ from drf_spectacular.views import SpectacularSwaggerSplitView
 import agents.api
 import agents.api_accounts
 import executions.api
+import executions.api_limits
 import executions.api_schedules
 import executions.live
 import teams.api
@@ -26,6 +27,7 @@ api_v1 = [
     *agents.api.urlpatterns,
     *agents.api_accounts.urlpatterns,
     *executions.api.urlpatterns,
+    *executions.api_limits.urlpatterns,
     *executions.api_schedules.urlpatterns,
     *executions.live.urlpatterns,
 ]

@@ -4,6 +4,8 @@ A node's code, a tool or LangGraph may catch exceptions; none of them may catch 
 row by the runtime, which is the only place that handles them.
 """
 
+from typing import Any
+
 
 class Control(BaseException):
     """Base of the runtime's control flow."""
@@ -19,6 +21,14 @@ class Fenced(Control):
 
 class Released(Control):
     """This worker is shutting down: give the run back with its journal."""
+
+
+class BudgetRefused(Control):
+    """The next call does not fit a budget and is not made. `error` says which limit, what is used and needed."""
+
+    def __init__(self, error: dict[str, Any]) -> None:
+        super().__init__(error["message"])
+        self.error = error
 
 
 class ApprovalNeeded(Control):

@@ -7,6 +7,8 @@ django.db.OperationalError or InterfaceError when PostgreSQL is away.
 import atexit
 import select
 from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
 from functools import cache
 from typing import Any
 from uuid import UUID
@@ -104,6 +106,46 @@ def finish(tenant_id: UUID, execution_id: UUID, fence: int, outcome: dict[str, A
     )
     faultpoint("after_finish")
     return None if event_seq is None else int(event_seq)
+
+
+@dataclass(frozen=True)
+class Spent:
+    """What a limited run may use (`budget`: executions.budgets.Limits) and has used."""
+
+    budget: dict[str, Any] | None
+    tokens: int
+    usd: Decimal
+    steps: int
+    ms: int
+    tenant_limited: bool
+
+
+@dataclass(frozen=True)
+class Day:
+    """What came of asking for a share of the tenant's day: the day it is set aside on, or the limit without room."""
+
+    day: date | None
+    refused: str | None
+    allowed: Decimal | None
+    used: Decimal | None
+
+
+def spent(tenant_id: UUID, execution_id: UUID) -> Spent:
+    """Ask what a limited run has used so far."""
+    ((budget, *rest),) = _call("SELECT * FROM spent_v1(%s, %s)", tenant_id, execution_id)
+    return Spent(_loads(budget), *rest)
+
+
+def reserve_day(tenant_id: UUID, tokens: int, usd: Decimal | None) -> Day | None:
+    """Set aside what a call takes at most of the tenant's day; None: the tenant has no limit by day."""
+    rows = _call("SELECT * FROM reserve_day_v1(%s, %s::bigint, %s::numeric)", tenant_id, tokens, usd)
+    return Day(*rows[0]) if rows else None
+
+
+def settle_day(tenant_id: UUID, day: date, had: tuple[int, Decimal | None], took: tuple[int, Decimal | None]) -> None:
+    """Put what a call took, (tokens, usd), in the place of what was set aside for it."""
+    arguments = (tenant_id, day, *had, *took)
+    _call("SELECT settle_day_v1(%s, %s::date, %s::bigint, %s::numeric, %s::bigint, %s::numeric)", *arguments)
 
 
 def _call(statement: str, *args: Any) -> list[tuple[Any, ...]]:

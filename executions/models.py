@@ -6,10 +6,12 @@ and does what is not hot. See docs/architecture.md for the life of an execution.
 
 import uuid
 
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.utils import timezone
 
 from executions.schedule_models import Schedule  # noqa: F401 - here Django finds the app's models
+from teams.history import tenant_history
 from teams.models import Team
 from teams.tenancy import TenantModel
 
@@ -193,7 +195,11 @@ class Step(TenantModel):
             models.UniqueConstraint(fields=["execution", "key"], name="step_key_once"),
             models.UniqueConstraint(fields=["execution", "seq"], name="step_seq_once"),
         ]
-        indexes = [models.Index(fields=["execution", "event_seq"], name="step_events")]
+        indexes = [
+            models.Index(fields=["execution", "event_seq"], name="step_events"),
+            # For usage by day. Steps come in the order of time, so a few bytes for many pages say where a day is.
+            BrinIndex(fields=["created_at"], name="step_time", autosummarize=True),
+        ]
 
     def __str__(self) -> str:
         return self.key
@@ -252,6 +258,54 @@ class TenantSlots(TenantModel):
 
     def __str__(self) -> str:
         return f"{self.running} of {self.limit}"
+
+
+class TenantLimits(TenantModel):
+    """What a tenant may use in a day (UTC): its own limits, and the most the platform lets it set. Blank: no limit.
+
+    Only tenants with a row are held to one; how many runs may run at once is in TenantSlots, for everybody.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    tokens_per_day = models.BigIntegerField(null=True, blank=True)
+    usd_per_day = models.DecimalField(max_digits=18, decimal_places=8, null=True, blank=True)
+    runs_per_day = models.PositiveIntegerField(null=True, blank=True)
+    most_tokens_per_day = models.BigIntegerField(null=True, blank=True, help_text="ceiling set by the platform")
+    most_usd_per_day = models.DecimalField(
+        max_digits=18, decimal_places=8, null=True, blank=True, help_text="ceiling set by the platform"
+    )
+    most_runs_per_day = models.PositiveIntegerField(null=True, blank=True, help_text="ceiling set by the platform")
+    most_concurrent_runs = models.PositiveIntegerField(null=True, blank=True, help_text="ceiling set by the platform")
+    updated_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    history = tenant_history()
+
+    class Meta(TenantModel.Meta):
+        constraints = [models.UniqueConstraint(fields=["tenant"], name="limits_once")]
+        verbose_name_plural = "tenant limits"
+
+    def __str__(self) -> str:
+        return "limits"
+
+
+class TenantDay(TenantModel):
+    """What a tenant with limits used on one day (UTC), and what calls under way may still use. Written by
+    executions/sql/budget_v1.sql."""
+
+    id = models.BigAutoField(primary_key=True)
+    day = models.DateField()
+    tokens_used = models.BigIntegerField(default=0)
+    tokens_reserved = models.BigIntegerField(default=0)
+    usd_used = models.DecimalField(max_digits=18, decimal_places=8, default=0)
+    usd_reserved = models.DecimalField(max_digits=18, decimal_places=8, default=0)
+    runs = models.IntegerField(default=0)
+
+    class Meta(TenantModel.Meta):
+        ordering = ["-day"]
+        constraints = [models.UniqueConstraint(fields=["tenant", "day"], name="tenant_day_once")]
+
+    def __str__(self) -> str:
+        return str(self.day)
 
 
 class Worker(models.Model):

@@ -38,12 +38,14 @@ SCOPES: dict[str, str] = {
     "members:write": "see and change members",
     "secrets:write": "see and change provider accounts and tool credentials, never their values",
     "audit:read": "read the audit trail",
+    "usage:read": "see what is used, and the tenant's limits",
+    "limits:write": "set the tenant's limits",
 }
 """Every scope an API key can have, with its meaning as shown to people."""
 
 ALL_SCOPES = frozenset(SCOPES)
 
-_VIEWER = frozenset({"teams:read", "executions:read"})
+_VIEWER = frozenset({"teams:read", "executions:read", "usage:read"})
 _OPERATOR = _VIEWER | {"teams:write", "executions:run", "schedules:write", "templates:write"}
 ROLE_SCOPES: dict[str, frozenset[str]] = {Role.VIEWER: _VIEWER, Role.OPERATOR: _OPERATOR, Role.ADMIN: ALL_SCOPES}
 """What a member may do, in the words of scopes."""

@@ -8,6 +8,7 @@ import inspect
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.urls import URLPattern, URLResolver, get_resolver
@@ -22,7 +23,14 @@ _HANDLERS = ("get", "post", "put", "patch", "delete")
 CONSTANT = {"version": "1", "name": "search", "app_label": "teams", "url": "nothing-here/"}
 """Parameters that name nothing of a tenant's."""
 
-REQUIRED_QUERY = {"target_version": "1", "a": "1", "b": "2"}
+_NOW = datetime.now(UTC)
+REQUIRED_QUERY = {
+    "target_version": "1",
+    "a": "1",
+    "b": "2",
+    "from": (_NOW - timedelta(days=1)).date().isoformat(),
+    "to": (_NOW + timedelta(days=1)).date().isoformat(),
+}
 """Query parameters without which a route answers 400 before it looks anything up."""
 
 ADMIN_QUERY = {
@@ -75,6 +83,13 @@ class Route:
         """Whether GET takes a cursor."""
         shape = getattr(getattr(self.callback, "cls", None), "queries", {}).get("GET")
         return shape is not None and "cursor" in shape.model_fields
+
+    @property
+    def required_query(self) -> str:
+        """`&name=value` for each query parameter without which GET answers 400."""
+        fields = getattr(getattr(self.callback, "cls", None), "queries", {})["GET"].model_fields
+        names = [field.alias or name for name, field in fields.items() if field.is_required()]
+        return "".join(f"&{name}={REQUIRED_QUERY[name]}" for name in names)
 
     @property
     def has_place_for_an_id(self) -> bool:

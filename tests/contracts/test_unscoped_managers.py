@@ -34,6 +34,8 @@ RAW_SQL = {
     "executions/engine.py": "calls the engine's functions, which set the scope or are narrow",
     "executions/heartbeat.py": "calls heartbeat_v1 on its own connection",
     "executions/reaper.py": "calls reap_v2 and the advisory lock on its own connection",
+    "executions/limits.py": "calls admit_run_v1 inside the scope that stores a run",
+    "executions/usage.py": "sums up steps inside a scope, naming the tenant at each table",
     "executions/stream.py": "sends a Redis pipeline, no SQL",
     "executions/follow.py": "asks for a run's news through tenancy.ask, naming the tenant at each table",
     "executions/facts.py": "asks inside a scope what a run starts from, naming the tenant at each table",

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from agents.models import ProviderAccount, RoleTemplate, TenantTool, ToolCredential
 from executions import schedules
-from executions.models import Approval, Execution, Status, Step, TenantSlots, Worker
+from executions.models import Approval, Execution, Status, Step, TenantDay, TenantLimits, TenantSlots, Worker
 from executions.schedule_models import Schedule
 from executions.services import execution_start
 from teams.keyring import key_create
@@ -87,7 +87,8 @@ def _run(who: Person, team: Team, text: str) -> Execution:
         for number in (1, 2):
             Step.objects.create(
                 execution=run, seq=number, event_seq=number, key=f"r1/{text}/llm{number}", kind="llm", state="done",
-                role=text, fence=1, request={"text": text}, result={"text": text}, display={"text": text},
+                role=text, fence=1, request={"model": f"{text}-{number}"}, result={"text": text},
+                display={"text": text},
             )  # fmt: skip
         Execution.objects.filter(id=run.id).update(
             status=Status.FAILED, event_seq=3, status_seq=3, step_seq=2, finished_at=timezone.now(),
@@ -116,6 +117,8 @@ def _rest(who: Person, run: Execution, text: str) -> None:
         Approval.objects.create(execution=run, step_key=text, args={"text": text}, args_hash="", note=text)
         AuditSeal.objects.create(horizon=1, entries=0, digest=text)
         TenantSlots.objects.get_or_create(defaults={"limit": 5})
+        TenantLimits.objects.create(usd_per_day=7)
+        TenantDay.objects.create(day=timezone.now().date())
 
 
 def _by_parameter(who: Person, team: Team, run: Execution, text: str) -> dict[str, str]:
