@@ -185,6 +185,7 @@ def _refuse_dead(idle: psycopg.Connection[Any]) -> None:
     poll = select.poll()
     poll.register(idle.fileno(), select.POLLIN)
     if poll.poll(0):
+        idle.close()  # the pool would keep it, and hand it out again and again: nobody has told libpq yet
         raise psycopg.OperationalError("the server closed this connection while it was idle")
 
 

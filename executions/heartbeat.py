@@ -30,11 +30,19 @@ class Service(threading.Thread):
         """Do the work of one beat."""
         raise NotImplementedError
 
+    def connect(self) -> psycopg.Connection[Any]:
+        """A connection that PostgreSQL ends when it hears nothing for a lease: a process that is paused, or beyond a
+        broken network, in the middle of a beat would otherwise keep what it has locked."""
+        connection = psycopg.connect(settings.DATABASE_URL, autocommit=True, connect_timeout=5)
+        limit = round(1000 * max(settings.LEASE_SECONDS, 2 * self.seconds))
+        connection.execute("SELECT set_config('idle_session_timeout', %s, false)", (str(limit),))
+        return connection
+
     def run(self) -> None:
         """Beat until stopped."""
         while not self.stopped.is_set():
             try:
-                with psycopg.connect(settings.DATABASE_URL, autocommit=True, connect_timeout=5) as connection:
+                with self.connect() as connection:
                     self._beats(connection)
             except psycopg.Error as error:
                 logger.warning("%s: %s; trying again", self.name, str(error).strip())

@@ -98,6 +98,7 @@ class Forks:
     def start(self, **env: str) -> Fork:
         """Fork a worker with these settings more; returns at once."""
         log = self.folder / f"{len(self.made)}.log"
+        log.touch()
         fork = Fork(self, self.ask({"start": env, "log": str(log)}), log)
         self.made.append(fork)
         return fork

@@ -1,0 +1,33 @@
+"""The engine's own connections: one that died at rest is replaced, not handed out for ever."""
+
+import os
+import select
+
+import psycopg
+import pytest
+
+from executions import engine
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def at_rest():
+    """The process ids, on the server, of connections that rest in the pool now."""
+    pool = engine._pool()
+    taken = [pool.getconn() for _ in range(len(pool._pool))]
+    pids = {connection.info.backend_pid for connection in taken}
+    for connection in taken:
+        pool.putconn(connection)
+    return pids
+
+
+def test_a_connection_that_died_at_rest_leaves_the_pool():
+    engine.claim("w")
+    dead = at_rest()
+    waiting = [connection.fileno() for connection in engine._pool()._pool]
+    with psycopg.connect(os.environ["DATABASE_ADMIN_URL"], autocommit=True) as admin:
+        for pid in dead:
+            admin.execute("SELECT pg_terminate_backend(%s)", (pid,))
+    assert select.select(waiting, [], [], 10)[0]
+    assert engine.claim("w") == []
+    assert not at_rest() & dead
