@@ -8,6 +8,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.http import HttpRequest, HttpResponse
 
+from agents import admin_accounts  # noqa: F401  registers its pages
 from agents.models import RoleTemplate, TenantTool
 from agents.services import template_reset, template_set, tool_enable, tool_list
 from agents.templates import DEFAULT_TEMPLATES

@@ -21,7 +21,7 @@ ADMINS_ONLY = {"apikey", "membership", "tenanttool", "provideraccount", "toolcre
 @pytest.fixture
 def rows(alice: Any) -> dict[str, Any]:
     """One row of acme for each model, with words nobody else may see."""
-    from agents.models import RoleTemplate, TenantTool
+    from agents.models import ProviderAccount, RoleTemplate, TenantTool, ToolCredential
 
     team = factories.team(alice, agent_team_main_goal="SECRET-OF-ACME")
     key, _ = key_create(actor=alice.actor, name="SECRET-OF-ACME", scopes=["teams:read"])
@@ -44,6 +44,8 @@ def rows(alice: Any) -> dict[str, Any]:
             "approval": Approval.objects.create(execution=run, step_key="x", args={}, args_hash="0"),
             "roletemplate": RoleTemplate.objects.create(role="SECRET-OF-ACME", prompt="p"),
             "tenanttool": TenantTool.objects.create(name="Chunk_Text", enabled=False),
+            "provideraccount": ProviderAccount.objects.create(provider="openai", note="SECRET-OF-ACME"),
+            "toolcredential": ToolCredential.objects.create(name="SECRET-OF-ACME", tool="Call_Web_API"),
             "auditentry": AuditEntry.objects.first(),
             "auditseal": AuditSeal.objects.create(horizon=1, entries=1, digest="0"),
             "membership": Membership.objects.first(),
