@@ -9,13 +9,24 @@ import threading
 from collections.abc import Iterator
 from wsgiref.simple_server import WSGIServer
 
-from prometheus_client import REGISTRY, Counter, Gauge, Histogram, Metric, start_http_server
+from prometheus_client import (
+    REGISTRY,
+    Counter,
+    Gauge,
+    Histogram,
+    Metric,
+    disable_created_metrics,
+    start_http_server,
+)
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from agents import build_cache
 
 logger = logging.getLogger(__name__)
+
+# A second series for each counter, with the time it began: Prometheus sees a restart by itself.
+disable_created_metrics()  # type: ignore[no-untyped-call]
 
 MOST_NAMES = 200
 LONGEST_NAME = 80

@@ -172,7 +172,7 @@ class _Run:
         chat = ChatRequest(**request, timeout_s=self._seconds_for_a_call())
         # Reading an answer word by word costs six times the CPU of reading it whole, so it is done for watchers only.
         watched = bool(self.hold.watched or self.claimed.spec.get("stream")) and not call.sums_up
-        with telemetry.model_call(chat, streamed=watched) as told:
+        with telemetry.model_call(place.key, chat, streamed=watched) as told:
             if watched:
                 with stream.TokenStream(self.hold.tenant_id, self.hold.execution_id, place.key) as tokens:
                     answer = chat_model(chat.provider, self.hold.tenant_id).chat(chat, tokens.write)

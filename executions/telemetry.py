@@ -2,9 +2,9 @@
 
     with telemetry.run(claimed...) as watch:                 # one claim of a run
         with telemetry.turn("r1/Critic", ...):               # an agent's turn
-            with telemetry.model_call(request, ...) as call: # asking a model
+            with telemetry.model_call(key, request) as call: # asking a model
                 call.answered(answer, price)
-            with telemetry.tool_call("Web_Search", ...) as call:
+            with telemetry.tool_call(key, "Web_Search") as call:
                 call.ended("ok", content)
         watch.ended("succeeded")
 
@@ -95,9 +95,9 @@ class Tracing(Protocol):
 
     def turn(self, facts: TurnFacts) -> AbstractContextManager[Span]: ...
 
-    def model_call(self, request: ChatRequest, streamed: bool) -> AbstractContextManager[Span]: ...
+    def model_call(self, key: str, request: ChatRequest, streamed: bool) -> AbstractContextManager[Span]: ...
 
-    def tool_call(self, name: str, call_id: str, arguments: str) -> AbstractContextManager[Span]: ...
+    def tool_call(self, key: str, name: str, call_id: str, arguments: str) -> AbstractContextManager[Span]: ...
 
     def flush(self, seconds: float) -> None: ...
 
@@ -184,12 +184,15 @@ class ModelCall:
 
 
 @contextmanager
-def model_call(request: ChatRequest, *, streamed: bool = False) -> Iterator[ModelCall]:
-    """A model is asked. An LLMError that goes through is the outcome, and goes on."""
+def model_call(key: str, request: ChatRequest, *, streamed: bool = False) -> Iterator[ModelCall]:
+    """A model is asked for the step with this key. An LLMError that goes through is the outcome, and goes on."""
     found = tracing()
     outcome = STOPPED
     call = ModelCall(NO_SPAN, metrics.name_label(request.provider), metrics.name_label(request.model))
-    with found.model_call(request, streamed) if found else nullcontext(NO_SPAN) as call.span:
+    with (
+        logs.about(step=key),
+        found.model_call(key, request, streamed) if found else nullcontext(NO_SPAN) as call.span,
+    ):
         try:
             yield call
             outcome = OK
@@ -223,7 +226,7 @@ def tool_call(key: str, name: str, call_id: str = "", arguments: str = "") -> It
     found = tracing()
     with (
         logs.about(step=key),
-        found.tool_call(name, call_id, arguments) if found else nullcontext(NO_SPAN) as span,
+        found.tool_call(key, name, call_id, arguments) if found else nullcontext(NO_SPAN) as span,
     ):
         call = ToolCall(span)
         try:

@@ -193,7 +193,7 @@ class OpenTelemetry:
             turn.end()
 
     @contextmanager
-    def model_call(self, request: ChatRequest, streamed: bool) -> Iterator[OtelSpan]:
+    def model_call(self, key: str, request: ChatRequest, streamed: bool) -> Iterator[OtelSpan]:
         """A model is asked."""
         attributes: dict[str, Any] = {
             "gen_ai.operation.name": "chat",
@@ -201,6 +201,7 @@ class OpenTelemetry:
             "gen_ai.request.model": request.model,
             "gen_ai.conversation.id": _conversation.get(),
             "gen_ai.request.stream": streamed,
+            "atb.step": key,
             **{f"gen_ai.request.{name}": request.parameters[name] for name in _PARAMETERS if _number(request, name)},
         }
         if settings.OTEL_CAPTURE_CONTENT:
@@ -211,13 +212,14 @@ class OpenTelemetry:
             yield span
 
     @contextmanager
-    def tool_call(self, name: str, call_id: str, arguments: str) -> Iterator[OtelSpan]:
+    def tool_call(self, key: str, name: str, call_id: str, arguments: str) -> Iterator[OtelSpan]:
         """A tool is called."""
         attributes = {
             "gen_ai.operation.name": "execute_tool",
             "gen_ai.tool.name": name,
             "gen_ai.tool.type": "function",
             "gen_ai.conversation.id": _conversation.get(),
+            "atb.step": key,
         }
         if call_id:
             attributes["gen_ai.tool.call.id"] = call_id

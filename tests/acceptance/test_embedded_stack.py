@@ -1,5 +1,6 @@
 """`python -m config.embedded serve` as a person runs it: everything up, one signal ends all of it."""
 
+import json
 import os
 import re
 import signal
@@ -16,10 +17,13 @@ import pytest
 import urllib3
 
 from config.embedded import dotenv, local_model
+from config.embedded.ports import any_free
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 PROJECT = Path(__file__).parents[2]
+METRICS_TOKEN = "scrape-me-0123456789"
+WORKER_PORT = any_free()
 CHILDREN = ["postgres", "redis", "web", "worker"] + (["model"] if local_model.weights() else [])
 
 
@@ -82,13 +86,28 @@ def serving(data: Path, **variables: str) -> Iterator[Serving]:
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
-    with serving(tmp_path_factory.mktemp("stack") / "data") as stack:
+    told = {"LOG_FORMAT": "json", "METRICS_TOKEN": METRICS_TOKEN, "METRICS_WORKER_PORT": str(WORKER_PORT)}
+    with serving(tmp_path_factory.mktemp("stack") / "data", **told) as stack:
         yield stack
         assert stack.end(signal.SIGINT) == 0
 
 
 def test_it_is_ready_when_it_says_so(running: Serving) -> None:
     assert running.ready() == 200
+
+
+def test_web_and_worker_count(running: Serving) -> None:
+    headers = {"Authorization": f"Bearer {METRICS_TOKEN}"}
+    web = urllib3.request("GET", f"{running.address}/metrics", headers=headers, timeout=5, retries=False)
+    assert b"atb_workers 1.0" in web.data
+    worker = urllib3.request("GET", f"http://127.0.0.1:{WORKER_PORT}/metrics", timeout=5, retries=False)
+    assert b"atb_worker_slots" in worker.data
+
+
+@pytest.mark.parametrize(("name", "logger"), [("web", "uvicorn.error"), ("worker", "celery.apps.worker")])
+def test_the_servers_own_lines_are_json_as_well(running: Serving, name: str, logger: str) -> None:
+    lines = (running.data / "log" / f"{name}.log").read_text().splitlines()
+    assert logger in {json.loads(line)["logger"] for line in lines if line.startswith("{")}
 
 
 @pytest.mark.parametrize("name", CHILDREN)

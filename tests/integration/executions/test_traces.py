@@ -18,6 +18,7 @@ from executions.reaper import reap
 from executions.services import execution_get, execution_start
 from executions.tracing import OpenTelemetry, span_id_of, trace_id_of
 from executions.worker import Worker
+from teams import logs
 from teams.tenancy import tenant
 from tests import factories
 
@@ -235,8 +236,26 @@ def test_spans_arrive_over_http(alice, fake_model, monkeypatch):
     assert {span.trace_id for span in sent} == {trace_id_of(execution.id).to_bytes(16)}
 
 
-def test_off_means_nothing_is_imported(settings):
+def test_off_means_nothing_is_imported(alice, fake_model, settings, monkeypatch):
+    monkeypatch.setattr(telemetry, "TRACING", "not.there.Tracing")
     settings.OTEL_ENABLED = False
     telemetry.tracing.cache_clear()
-    assert telemetry.tracing() is None
+    started(alice)
+    assert runtime.run_next(Worker(slots=1))
     telemetry.tracing.cache_clear()
+    settings.OTEL_ENABLED = True
+    with pytest.raises(ImportError):
+        telemetry.tracing()
+
+
+def test_lines_written_while_a_model_is_asked_name_the_step(alice, fake_model, monkeypatch):
+    seen = {}
+    monkeypatch.setattr(runtime, "cost", lambda *_: seen.update(logs.fields_now()))
+    execution = started(alice)
+    runtime.run_next(Worker(slots=1))
+    assert seen == {
+        "execution_id": str(execution.id),
+        "tenant_id": str(alice.tenant.id),
+        "step": "r1/Writer/llm0",
+    }
+    assert logs.fields_now() == {}
