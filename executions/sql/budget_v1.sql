@@ -3,7 +3,7 @@
 -- under row level security. A day is UTC's.
 
 -- What a run may use and has used, by its own rows: asked once each time it is claimed. Steps are calls to models and
--- tools; a call that failed is made again under its key, so it does not count.
+-- tools; a model call that failed is made again under its key, so it does not count.
 CREATE FUNCTION spent_v1(tenant uuid, execution uuid)
 RETURNS TABLE (budget jsonb, tokens bigint, usd numeric, steps bigint, ms bigint, tenant_limited boolean)
 LANGUAGE plpgsql SECURITY INVOKER AS $$
@@ -15,8 +15,9 @@ BEGIN
     FROM executions_execution e
     LEFT JOIN LATERAL (
         SELECT sum(st.cost) AS usd,
-               count(*) FILTER (WHERE st.kind IN ('llm', 'tool') OR st.tokens_in IS NOT NULL) AS steps
-        FROM executions_step st WHERE st.execution_id = e.id AND st.state <> 'failed'
+               count(*) FILTER (WHERE st.kind = 'tool' OR (st.state = 'done' AND (st.kind = 'llm' OR st.tokens_in IS NOT NULL)))
+               AS steps
+        FROM executions_step st WHERE st.execution_id = e.id
     ) s ON true
     WHERE e.id = execution AND e.tenant_id = tenant;
 END $$;
