@@ -8,6 +8,7 @@ Only what tells something of the provider counts. An error of the request (400, 
 it; nor does an answer to a call that was sent before the breaker last changed.
 """
 
+import hashlib
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -21,6 +22,10 @@ from agents.llm_errors import LLMError
 from agents.provider_entries import Provider
 
 State = Literal["closed", "open", "half_open"]
+
+FAILURES: Final = 5
+PAUSE_SECONDS: Final = 5.0
+"""Where the settings do not say (a script without the product's settings)."""
 
 PAUSE_CAP_SECONDS: Final = 60.0
 PROBE_SECONDS: Final = 1.0
@@ -132,21 +137,21 @@ class Breaker:
         self._era += 1
 
 
-_breakers: dict[tuple[str, str, str], Breaker] = {}
+_breakers: dict[tuple[str, str, bytes], Breaker] = {}
 _lock = threading.Lock()
 
 
 def breaker_for(entry: Provider, account: str = "") -> Breaker:
     """The breaker of this provider as this key reaches it: another account's troubles are its own.
 
-    `account` names the account for people; the key itself is never shown.
+    `account` names the account for people, "" is the platform's; the key itself is neither kept nor shown.
     """
-    key = (entry.name, entry.base_url, entry.api_key)
+    key = (entry.name, entry.base_url, hashlib.sha256(entry.api_key.encode()).digest())
     found = _breakers.get(key)
     if found is None:
-        made = Breaker(
-            entry.name, account=account, failures=settings.BREAKER_FAILURES, pause=settings.BREAKER_PAUSE_SECONDS
-        )
+        failures = getattr(settings, "BREAKER_FAILURES", FAILURES)
+        pause = getattr(settings, "BREAKER_PAUSE_SECONDS", PAUSE_SECONDS)
+        made = Breaker(entry.name, account=account, failures=failures, pause=pause)
         with _lock:
             found = _breakers.setdefault(key, made)
     return found

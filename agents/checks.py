@@ -35,7 +35,26 @@ def check_providers(spec: TeamSpec, tenant_id: UUID) -> Found:
         for refused in providers.provider(name).refused(parameters):
             msg = f'"{name}" does not take {refused}: runs fail until it is removed'
             warnings.append(Located(loc=f"agents.{index}.LLM_configuration.{refused}", msg=msg))
-    return errors, warnings + _default_model(spec, tenant_id)
+    fallback_errors, fallback_warnings = _fallbacks(spec, tenant_id)
+    return errors + fallback_errors, warnings + fallback_warnings + _default_model(spec, tenant_id)
+
+
+def _fallbacks(spec: TeamSpec, tenant_id: UUID) -> Found:
+    """Every fallback's provider is known (else an error), and it can be called and may be used (else a warning)."""
+    errors, warnings = [], []
+    for index, agent in enumerate(spec.agents):
+        if agent.fallback_model is None:
+            continue
+        loc, name = f"agents.{index}.fallback_model", agent.fallback_model.provider
+        if not agent.allow_team_builder_to_override_model:
+            msg = "is not used while allow_team_builder_to_override_model is false"
+            warnings.append(Located(loc=loc, msg=msg))
+        if name is not None and name not in providers.providers():
+            errors.append(Located(loc=f"{loc}.provider", msg=_unknown_provider(name)))
+        elif name is not None and (why := unavailable(name, accounts_of(tenant_id))):
+            msg = f'"{name}" {why}; until that is done nothing stands in for the agent\'s model'
+            warnings.append(Located(loc=f"{loc}.provider", msg=msg))
+    return errors, warnings
 
 
 def check_tools(spec: TeamSpec, tenant_id: UUID) -> Found:

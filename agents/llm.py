@@ -9,11 +9,13 @@ an account of its own has a client of its own, which signs in with its key and i
 
 import threading
 from collections import OrderedDict
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 from uuid import UUID
 
 from django.utils.module_loading import import_string
 
+from agents.breaker import Breaker, BreakerOpen, breaker_for
 from agents.llm_errors import (
     AnswerTooLarge,
     BadAnswer,
@@ -39,6 +41,7 @@ __all__ = [
     "BadAnswer",
     "BadCredentials",
     "BadRequest",
+    "BreakerOpen",
     "ChatAnswer",
     "ChatModel",
     "ChatRequest",
@@ -105,7 +108,7 @@ def _own_client(entry: Provider, account: "StoredAccount") -> ChatModel:
         if made_for is entry and made_with == account and client is not None:
             _own_clients.move_to_end(place)
             return client
-    client = _client(account.signing(entry))
+    client = _client(account.signing(entry), str(account.tenant_id))
     with _lock:
         _own_clients[place] = (entry, account, client)
         _own_clients.move_to_end(place)
@@ -114,5 +117,18 @@ def _own_client(entry: Provider, account: "StoredAccount") -> ChatModel:
     return client
 
 
-def _client(entry: Provider) -> ChatModel:
-    return cast(ChatModel, import_string(entry.client)(entry))
+def _client(entry: Provider, account: str = "") -> "Guarded":
+    return Guarded(cast(ChatModel, import_string(entry.client)(entry)), breaker_for(entry, account))
+
+
+@dataclass(frozen=True)
+class Guarded:
+    """A client whose calls go through the breaker of its provider and account."""
+
+    model: ChatModel
+    breaker: Breaker = field(repr=False)
+
+    def chat(self, request: ChatRequest, on_token: OnToken | None = None) -> ChatAnswer:
+        """As `ChatModel`; raises `BreakerOpen` where no call is to be made for now."""
+        with self.breaker.call():
+            return self.model.chat(request, on_token)

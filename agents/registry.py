@@ -4,7 +4,7 @@ Each question that needs the database opens its own short scope, so it can be as
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
@@ -179,6 +179,10 @@ class ResolvedAgent:
     asks_before_writes: bool = False
     swapped_from: str | None = None
     """`provider:model` the agent asked for, when the default model took its place."""
+    fallback: ModelName | None = None
+    """What is asked once for an answer that the model does not give."""
+    lost_fallback: str | None = None
+    """`provider:model` of a fallback that cannot be called now."""
 
 
 def resolved_agents(
@@ -202,7 +206,7 @@ def resolved_agents(
         if problem:
             missing.append(f"{agent.agent_role}: {problem}")
         else:
-            resolved.append(_resolved(agent, model, wanted, off))
+            resolved.append(_with_fallback(_resolved(agent, model, wanted, off), agent, default, accounts))
     if missing:
         raise Conflict(f"The team cannot run now. {'; '.join(dict.fromkeys(missing))}")
     return resolved
@@ -242,3 +246,15 @@ def _resolved(agent: AgentSpec, model: ModelName, wanted: ModelName, off: frozen
         asks_before_writes=agent.agent_asks_before_writes,
         swapped_from=":".join(wanted) if model != wanted else None,
     )
+
+
+def _with_fallback(resolved: ResolvedAgent, agent: AgentSpec, default: ModelName, accounts: Accounts) -> ResolvedAgent:
+    """The agent with the model that stands in for its own: none where the model may not be overridden."""
+    if agent.fallback_model is None or not agent.allow_team_builder_to_override_model:
+        return resolved
+    fallback = resolve_model(agent.fallback_model, default)
+    if fallback == (resolved.provider, resolved.model):
+        return resolved
+    if unavailable(fallback[0], accounts):
+        return replace(resolved, lost_fallback=":".join(fallback))
+    return replace(resolved, fallback=fallback)

@@ -53,6 +53,8 @@ class AgentRun:
     context_tokens: int = 8192
     tools: tuple[ToolSchema, ...] = ()
     asks_before_writes: bool = False
+    fallback: tuple[str, str] | None = None
+    """(provider, model) that is asked once for an answer that the model does not give."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,9 @@ class RunSpec:
     def from_dict(cls, stored: Mapping[str, Any]) -> Self:
         """Read `to_dict`'s JSON; KeyError, TypeError or ValueError when it is something else."""
         agents = {
-            role: AgentRun(**{**agent, "tools": _tools_of(agent.get("tools", ()))})
+            role: AgentRun(
+                **{**agent, "tools": _tools_of(agent.get("tools", ())), "fallback": _pair(agent.get("fallback"))}
+            )
             for role, agent in stored["agents"].items()
         }
         flow = tuple(Place(node, role) for node, role in stored["flow"])
@@ -119,6 +123,13 @@ class RunSpec:
 def _tools_of(stored: Iterable[Any]) -> tuple[ToolSchema, ...]:
     # Runs that began before tools could be called hold bare names; they go on without them.
     return tuple(ToolSchema(**tool) for tool in stored if isinstance(tool, Mapping))
+
+
+def _pair(stored: Iterable[str] | None) -> tuple[str, str] | None:
+    if stored is None:
+        return None
+    provider, model = stored
+    return provider, model
 
 
 def places(roles: Iterable[str]) -> tuple[Place, ...]:

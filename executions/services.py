@@ -212,6 +212,7 @@ def _agent_run(agent: ResolvedAgent) -> AgentRun:
         context_tokens=agent.context_tokens,
         tools=tuple(ToolSchema(**CATALOGUE[name].described()) for name in _callable_tools(agent)),
         asks_before_writes=agent.asks_before_writes,
+        fallback=agent.fallback,
     )
 
 

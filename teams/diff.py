@@ -152,6 +152,7 @@ def _agent_fields(spot: _Spot, old: Config, new: Config) -> Iterator[Change]:
     yield from _text(spot.field("agent_personality"), "The personality", old, new)
     yield from _text(spot.field("agent_goal_based_prompt"), "The instructions", old, new)
     yield from _model(spot.field("LLM_model"), new_role, old["LLM_model"], new["LLM_model"])
+    yield from _fallback(spot.field("fallback_model"), new_role, old.get("fallback_model"), new.get("fallback_model"))
     name = "LLM_configuration"
     yield from _entries(spot.field(name), "", old[name] or {}, new[name] or {})
     name = "allow_team_builder_to_override_model"
@@ -197,6 +198,13 @@ def _entries(spot: _Spot, group: str, before: Config, after: Config) -> Iterator
 def _model(spot: _Spot, role: str, before: Config | None, after: Config | None) -> Iterator[Change]:
     if before != after:
         sentence = f"{role} now speaks with {_model_name(after)} instead of {_model_name(before)}."
+        yield spot.change("changed", sentence, before, after)
+
+
+def _fallback(spot: _Spot, role: str, before: Config | None, after: Config | None) -> Iterator[Change]:
+    if before != after:
+        names = [_model_name(model) if model else "no model" for model in (after, before)]
+        sentence = f"When its model does not answer, {names[0]} now stands in for {role} instead of {names[1]}."
         yield spot.change("changed", sentence, before, after)
 
 

@@ -145,6 +145,7 @@ PROPOSAL_EXAMPLE: dict[str, Any] = {
                 "agent_personality": "You are exact and never guess.",
                 "agent_goal_based_prompt": "Compare each sentence of the note with the list of changes.",
                 "LLM_model": None,
+                "fallback_model": None,
                 "LLM_configuration": None,
                 "allow_team_builder_to_override_model": True,
                 "agent_tools": [],

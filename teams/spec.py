@@ -161,6 +161,11 @@ class AgentSpec(_Shape):
     agent_personality: Prompt = Field("", description="Who the agent is and how it speaks.")
     agent_goal_based_prompt: Prompt = Field("", description="What the agent is to do: its instructions.")
     LLM_model: ModelRef | None = Field(None, description="The model it speaks with; null: the tenant's default model.")
+    fallback_model: ModelRef | None = Field(
+        None,
+        description="Asked once for an answer that LLM_model does not give; not used when the model may not be "
+        "overridden. Null: none.",
+    )
     LLM_configuration: Annotated[LLMConfiguration | None, AfterValidator(_nothing_set_as_null)] = Field(
         None, description="Parameters such as temperature; null: the provider's defaults."
     )

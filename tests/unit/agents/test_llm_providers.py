@@ -72,7 +72,7 @@ def test_a_wrong_entry_is_named(entry):
 
 def test_the_door_keeps_one_client_for_each_provider():
     assert llm.chat_model("local", None) is llm.chat_model("local", None)
-    assert type(llm.chat_model("scripted", None)).__name__ == "ScriptedModel"
+    assert type(llm.chat_model("scripted", None).model).__name__ == "ScriptedModel"
 
 
 def test_the_door_makes_a_new_client_when_settings_change():

@@ -115,12 +115,18 @@ def test_tools_models_and_parameters():
     changed = {
         "agent_tools": ["Call_Web_API"],
         "LLM_model": {"provider": "openai", "model": "gpt-4o"},
+        "fallback_model": {"model": "gpt-4o-mini"},
         "LLM_configuration": {"temperature": 0.5, "top_p": 0.9},
         "allow_team_builder_to_override_model": False,
         "agent_asks_before_writes": True,
     }
     assert told(before, config({**LEAD, **changed})) == [
         ("changed", "agents.0.LLM_model", "Lead now speaks with openai:gpt-4o instead of the tenant's default model."),
+        (
+            "changed",
+            "agents.0.fallback_model",
+            "When its model does not answer, gpt-4o-mini now stands in for Lead instead of no model.",
+        ),
         ("changed", "agents.0.LLM_configuration.temperature", "temperature of Lead changed from 1 to 0.5."),
         ("removed", "agents.0.LLM_configuration.seed", "seed of Lead is no longer set; it was 4."),
         ("added", "agents.0.LLM_configuration.top_p", "top_p of Lead was set to 0.9."),

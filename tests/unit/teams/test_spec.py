@@ -22,6 +22,7 @@ FULL = {
             "agent_personality": "calm",
             "agent_goal_based_prompt": "Lead.",
             "LLM_model": {"provider": "openai", "model": "gpt-4o"},
+            "fallback_model": {"provider": "mistral", "model": "mistral-small"},
             "LLM_configuration": {"temperature": 1, "max_tokens": 50, "top_p": 0.5, "stop": "END", "seed": None},
             "allow_team_builder_to_override_model": False,
             "agent_tools": ["Chunk_Text"],
