@@ -10,11 +10,11 @@ from django.http import HttpRequest, HttpResponse
 
 from agents import admin_accounts  # noqa: F401  registers its pages
 from agents.models import RoleTemplate, TenantTool
-from agents.services import template_reset, template_set, tool_enable, tool_list
+from agents.services import template_reset, template_set, tool_list, tool_set
 from agents.templates import DEFAULT_TEMPLATES
 from agents.tools import CATALOGUE
 from teams.adminbase import acting
-from teams.errors import Forbidden
+from teams.errors import Forbidden, Invalid, Located
 from teams.forms import ReasonForm, ServiceForm
 from teams.modeladmin import TenantModelAdmin, attempt
 from teams.services import MAX_REASON
@@ -93,8 +93,16 @@ class RoleTemplateAdmin(TenantModelAdmin):
         )
 
 
+class ToolSettingsForm(forms.Form):
+    """What a tenant sets for a tool, besides its switch."""
+
+    approval = forms.ChoiceField(choices=TenantTool.Approval.choices)
+    hosts = forms.CharField(required=False)
+    reason = forms.CharField(required=False, max_length=MAX_REASON)
+
+
 class TenantToolAdmin(TenantModelAdmin):
-    """The whole catalogue with the tenant's switches; a row exists only for a tool that was ever switched."""
+    """The whole catalogue with the tenant's switches; a row exists only for a tool that was ever changed."""
 
     scope_to_view = scope_to_change = "tools:write"
     list_display = ["name", "enabled", "updated_at"]
@@ -110,14 +118,45 @@ class TenantToolAdmin(TenantModelAdmin):
             return super().changelist_view(request, extra_context)
         if not self.has_view_permission(request):
             raise Forbidden
+        typed: dict[str, str] = {}
         if request.method == "POST":
-            writer, name, on = self.writer(request), request.POST.get("name", ""), request.POST.get("enabled") == "1"
-            if attempt(request, lambda: tool_enable(actor=writer, name=name, enabled=on)):
-                messages.success(request, f"{name} is {'on' if on else 'off'}.")
-            return self.back_to_list()
+            if attempt(request, lambda: self._change(request)):
+                return self.back_to_list()
+            typed = {request.POST.get("name", ""): request.POST.get("hosts", "")}
         rows = dict(TenantTool.objects.values_list("name", "pk"))
-        tools = [{"state": state, "row": rows.get(state.tool.name)} for state in tool_list(actor=actor)]
-        return self.page(request, "admin/agents/tenanttool/catalogue.html", title="Tools", tools=tools)
+        tools = [
+            {
+                "state": state,
+                "row": rows.get(state.tool.name),
+                "hosts": typed.get(state.tool.name, "\n".join(state.settings.get("allowed_hosts", []))),
+                "open": state.tool.name in typed,
+            }
+            for state in tool_list(actor=actor)
+        ]
+        approvals = TenantTool.Approval.choices
+        return self.page(
+            request, "admin/agents/tenanttool/catalogue.html", title="Tools", tools=tools, approvals=approvals
+        )
+
+    def _change(self, request: HttpRequest) -> bool:
+        """Switch the tool, or store its settings: each is a form of its own on the page."""
+        actor, post = self.writer(request), request.POST
+        name = post.get("name", "")
+        if "enabled" in post:
+            on = post["enabled"] == "1"
+            tool_set(actor=actor, name=name, enabled=on)
+            messages.success(request, f"{name} is {'on' if on else 'off'}.")
+            return True
+        form = ToolSettingsForm(post)
+        if not form.is_valid():
+            raise Invalid("The form is not valid.", errors=[
+                Located(loc=field, msg=str(problems[0])) for field, problems in form.errors.items()
+            ])  # fmt: skip
+        settings = {"allowed_hosts": form.cleaned_data["hosts"].split()} if "hosts" in post else None
+        chosen = {key: form.cleaned_data[key] for key in ("approval", "reason")}
+        tool_set(actor=actor, name=name, settings=settings, **chosen)
+        messages.success(request, f"{name} is changed.")
+        return True
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Switched in the list, not edited."""

@@ -64,12 +64,29 @@ class ToolAnswer(Answer):
         description="read: looks something up; write: changes what is kept here; external: reaches another service."
     )
     enabled: bool = Field(description="Whether your tenant's agents may be given it.")
+    available: bool = Field(description="False: there is nothing behind it yet, and runs go without it.")
+    asks: str = Field(description="Which calls wait for a person: each call, no call, or by its arguments.")
+    approval: Literal["default", "always", "never"] = Field(description="What your tenant has set about that.")
+    settings: dict[str, Any] = Field(description="What your tenant has set for it.")
+    parameters: dict[str, Any] = Field(description="JSON schema of its arguments, as a model is told.")
+    timeout_seconds: float = Field(description="How long a call may take.")
 
 
 class ToolBody(Body):
-    """Switches a tool."""
+    """Changes what a tenant has set for a tool; what is left out stays."""
 
-    enabled: bool
+    # Without defaults in the document: what is left out is not set to one.
+    enabled: bool = Field(default_factory=bool, description="Whether agents may be given it.")
+    approval: Literal["default", "always", "never"] = Field(
+        default_factory=lambda: "default",
+        description="When a person must approve a call: as the tool says, each time, or not for this tool. Agents that "
+        "ask before they write ask all the same.",
+    )
+    settings: dict[str, Any] = Field(
+        default_factory=dict,
+        description="Replaces the tool's settings. Call_Web_API: `allowed_hosts`, a list of hosts it may call, such as "
+        "api.example.com, *.example.com, api.example.com:8443.",
+    )
     reason: Reason = ""
 
 
@@ -119,13 +136,25 @@ def _template(state: TemplateState) -> TemplateAnswer:
 def _tool(state: ToolState) -> ToolAnswer:
     tool = state.tool
     return ToolAnswer(
-        name=tool.name, title=tool.title, description=tool.description, effects=tool.effects, enabled=state.enabled
+        name=tool.name,
+        title=tool.title,
+        description=tool.description,
+        effects=tool.effects,
+        enabled=state.enabled,
+        available=tool.available,
+        asks=state.asks,
+        approval=state.approval,
+        settings=dict(state.settings),
+        parameters=dict(tool.schema),
+        timeout_seconds=tool.timeout_s,
     )
 
 
 _CRITIC = _template(TemplateState(DEFAULT_TEMPLATES["Critic"])).model_dump(mode="json")
 _OWN_CRITIC = {**_CRITIC, "prompt": "Doubt every number.", "is_default": False, "changed_at": "2026-01-15T09:30:00Z"}
-_SEARCH = _tool(ToolState(CATALOGUE["Search_Vector_DB"], True)).model_dump(mode="json")
+_WEB = _tool(ToolState(CATALOGUE["Call_Web_API"], True, settings={"allowed_hosts": ["api.example.com"]})).model_dump(
+    mode="json"
+)
 _PROVIDER = {
     "name": "openai",
     "label": "OpenAI or any compatible endpoint",
@@ -198,9 +227,9 @@ class ToolsView(ApiView):
 
     scopes = {"GET": "teams:read"}
 
-    @describe("List tools", answer=Page[ToolAnswer], example=page_example(_SEARCH))
+    @describe("List tools", answer=Page[ToolAnswer], example=page_example(_WEB))
     def get(self, _request: Request) -> Response:
-        """All on one page, with the tenant's switches."""
+        """All on one page, with what a model is told of each and what the tenant has set."""
         return self.answer(_page([_tool(state) for state in services.tool_list(actor=self.actor)]))
 
 
@@ -210,17 +239,22 @@ class ToolView(ApiView):
     scopes = {"PATCH": "tools:write"}
 
     @describe(
-        "Switch a tool",
+        "Change a tool",
         answer=ToolAnswer,
-        example={**_SEARCH, "enabled": False},
+        example={**_WEB, "approval": "always", "asks": "each call"},
         body=ToolBody,
-        body_example={"enabled": False, "reason": "not before the security review"},
+        body_example={
+            "settings": {"allowed_hosts": ["api.example.com"]},
+            "approval": "always",
+            "reason": "the weather service alone",
+        },
     )
     def patch(self, _request: Request, name: str) -> Response:
-        """Off: it can no longer be given to an agent, and agents that have it run without it."""
+        """Switch it off: it can no longer be given to an agent, and calls in runs that go on are refused. Or say when a
+        person must approve its calls, and what it may reach."""
         body = self.body(ToolBody)
-        state = services.tool_enable(actor=self.actor, name=name, enabled=body.enabled, reason=body.reason)
-        return self.answer(_tool(state))
+        given = {field: getattr(body, field) for field in body.model_fields_set - {"reason"}}
+        return self.answer(_tool(services.tool_set(actor=self.actor, name=name, reason=body.reason, **given)))
 
 
 class ProvidersView(ApiView):

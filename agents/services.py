@@ -1,24 +1,26 @@
 """The only writers of a tenant's role templates and tool switches; each change leaves history and an audit row."""
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 
 from django.db import IntegrityError
 from django.utils import timezone
+from pydantic import ValidationError
 
 from agents.checks import tool_problem
 from agents.models import RoleTemplate, TenantTool
 from agents.registry import as_template
 from agents.templates import DEFAULT_TEMPLATES, Template
-from agents.tools import CATALOGUE, Tool
+from agents.tools import CATALOGUE, Asking, Tool
 from teams import audit
 from teams.access import Actor
 from teams.canonical import walk_problems
 from teams.errors import Conflict, Invalid, Located, NotFound
 from teams.flow import role_problem
 from teams.history import ChangeNote
+from teams.located import located
 from teams.services import MAX_REASON
 from teams.spec import MAX_TOOLS
 from teams.tenancy import tenant
@@ -51,10 +53,20 @@ class TemplateState:
 
 @dataclass(frozen=True)
 class ToolState:
-    """A tool of the catalogue and whether agents of the tenant may be given it."""
+    """A tool of the catalogue, whether agents of the tenant may be given it, and what the tenant has set for it."""
 
     tool: Tool
     enabled: bool
+    approval: Asking = "default"
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def asks(self) -> str:
+        """When a person must approve a call, in words."""
+        if self.approval != "default":
+            return "each call" if self.approval == "always" else "no call"
+        by_tool = self.tool.needs_approval
+        return "by its arguments" if callable(by_tool) else "each call" if by_tool else "no call"
 
 
 # --- templates --------------------------------------------------------------------------------------------------------
@@ -175,41 +187,73 @@ def _text_problems(template: Template) -> list[Located]:
 
 
 def tool_list(*, actor: Actor) -> list[ToolState]:
-    """Return the whole catalogue with the tenant's switches."""
+    """Return the whole catalogue with what the tenant has set."""
     actor.require("teams:read")
     with tenant(actor.tenant_id):
-        off = set(TenantTool.objects.filter(enabled=False).values_list("name", flat=True))
-    return [ToolState(tool, tool.name not in off) for tool in CATALOGUE.values()]
+        rows = {row.name: row for row in TenantTool.objects.all()}
+    return [_tool_state(tool, rows.get(tool.name)) for tool in CATALOGUE.values()]
 
 
-def tool_enable(*, actor: Actor, name: str, enabled: bool, reason: str = "") -> ToolState:
-    """Switch a tool of the catalogue on or off for the tenant. Raises `NotFound`.
+def tool_set(
+    *,
+    actor: Actor,
+    name: str,
+    enabled: bool | None = None,
+    approval: Asking | None = None,
+    settings: Mapping[str, Any] | None = None,
+    reason: str = "",
+) -> ToolState:
+    """Switch a tool of the catalogue on or off for the tenant, say when it asks a person, and replace its settings.
 
-    Off: it can no longer be given to an agent, and agents that have it run without it.
+    What is left out stays. It holds at once, also for runs that go on. Raises `NotFound`, or `Invalid` for settings
+    that the tool does not have.
     """
     actor.require("tools:write")
     if name not in CATALOGUE:
         raise NotFound("there is no such tool in the catalogue")
-    _refuse(_reason_problems(reason))
+    tool = CATALOGUE[name]
+    checked, problems = (None, []) if settings is None else _settings(tool, settings)
+    _refuse([*problems, *_reason_problems(reason)])
+    wanted = {"enabled": enabled, "approval": approval, "settings": checked}
     try:
         with tenant(actor.tenant_id):
-            _switch(actor, name, enabled, reason)
+            return _tool_state(tool, _set(actor, name, wanted, reason))
     except IntegrityError as error:
-        raise Conflict(f"somebody else switched {name} just now: look at it, then try again") from error
-    return ToolState(CATALOGUE[name], enabled)
+        raise Conflict(f"somebody else changed {name} just now: look at it, then try again") from error
 
 
-def _switch(actor: Actor, name: str, enabled: bool, reason: str) -> None:
-    row = TenantTool.objects.select_for_update().filter(name=name).first() or TenantTool(name=name, enabled=True)
-    if row.enabled == enabled:
-        return
-    before, row.enabled, row.updated_at = row.enabled, enabled, timezone.now()
+def _set(actor: Actor, name: str, wanted: Mapping[str, Any], reason: str) -> TenantTool:
+    row = TenantTool.objects.select_for_update().filter(name=name).first() or TenantTool(name=name)
+    after = {key: value for key, value in wanted.items() if value is not None and getattr(row, key) != value}
+    if not after:
+        return row
+    before = {key: getattr(row, key) for key in after}
+    for key, value in after.items():
+        setattr(row, key, value)
+    row.updated_at = timezone.now()
     _noted(row, actor, reason).save()
-    audit.record(actor, "tool.switch", row, before=_on(name, before), after=_on(name, enabled), reason=reason)
+    action = "tool.switch" if after.keys() == {"enabled"} else "tool.set"
+    audit.record(actor, action, row, before={"name": name, **before}, after={"name": name, **after}, reason=reason)
+    return row
 
 
-def _on(name: str, enabled: bool) -> dict[str, Any]:
-    return {"name": name, "enabled": enabled}
+def _settings(tool: Tool, given: Mapping[str, Any]) -> tuple[dict[str, Any] | None, list[Located]]:
+    """The settings as they are stored, and what is wrong with them."""
+    if tool.settings is None:
+        return {}, [Located(loc="settings", msg=f"{tool.name} has no settings: leave them out")] if given else []
+    try:
+        return tool.settings.model_validate(given, strict=True).model_dump(mode="json"), []
+    except ValidationError as error:
+        return None, [
+            Located(loc=f"settings.{found['loc']}".rstrip("."), msg=found["msg"])
+            for found in located(error, tool.settings)
+        ]
+
+
+def _tool_state(tool: Tool, row: TenantTool | None) -> ToolState:
+    if row is None:
+        return ToolState(tool, True)
+    return ToolState(tool, row.enabled, cast(Asking, row.approval), row.settings)
 
 
 # --- both -------------------------------------------------------------------------------------------------------------

@@ -6,6 +6,10 @@ import pytest
 
 from agents.models import TenantTool
 from agents.registry import enabled_tools
+from agents.services import tool_set
+from agents.tools import Switch
+from agents.tools.switches import switch_of
+from teams.errors import Forbidden
 from teams.models import AuditEntry
 from teams.tenancy import tenant
 from tests.factories import Person
@@ -56,6 +60,66 @@ def test_only_true_or_false_is_taken(api: Any, alice: Person, body: dict[str, An
     answer = switch(api(alice), body["enabled"])
 
     assert (answer.status_code, answer.json()["errors"][0]["loc"]) == (400, "enabled")
+
+
+def test_what_a_model_is_told_and_who_is_asked_is_shown(api: Any, alice: Person) -> None:
+    tools = {tool["name"]: tool for tool in api(alice).get(URL).json()["results"]}
+
+    assert tools["Chunk_Text"]["parameters"]["required"] == ["text"]
+    assert (tools["Chunk_Text"]["asks"], tools["Call_Web_API"]["asks"]) == ("no call", "by its arguments")
+    assert (tools["Search_Graph_DB"]["available"], tools["Call_Web_API"]["available"]) == (False, True)
+
+
+def test_hosts_and_approval_are_set_and_hold(api: Any, alice: Person, charlie: Person) -> None:
+    hosts = {"allowed_hosts": ["API.example.com", "*.example.org", "10.0.0.5:8080"]}
+    answer = api(alice).patch(f"{URL}/Call_Web_API", {"settings": hosts, "approval": "always", "reason": "crm"})
+
+    assert answer.json()["settings"] == {"allowed_hosts": ["api.example.com", "*.example.org", "10.0.0.5:8080"]}
+    assert (answer.json()["asks"], answer.json()["enabled"]) == ("each call", True)
+    assert switch_of(alice.tenant.id, "Call_Web_API").approval == "always"
+    assert switch_of(charlie.tenant.id, "Call_Web_API") == Switch()
+    with tenant(alice.tenant.id):
+        entry = AuditEntry.objects.get(action="tool.set")
+        row = TenantTool.history.get()
+    assert (entry.before["settings"], entry.after["approval"], entry.reason) == ({}, "always", "crm")
+    assert (row.approval, row.history_change_reason) == ("always", "crm")
+
+
+def test_what_is_left_out_stays(api: Any, alice: Person) -> None:
+    client, hosts = api(alice), {"allowed_hosts": ["a.example"]}
+    client.patch(f"{URL}/Call_Web_API", {"settings": hosts})
+
+    assert switch(client, False).json()["settings"] == hosts
+    assert client.patch(f"{URL}/Call_Web_API", {"approval": "never"}).json()["enabled"] is False
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "loc"),
+    [
+        (
+            "Call_Web_API",
+            {"settings": {"allowed_hosts": ["a.example", "https://b.example"]}},
+            "settings.allowed_hosts.1",
+        ),
+        ("Call_Web_API", {"settings": {"allowed_hosts": "a.example"}}, "settings.allowed_hosts"),
+        ("Call_Web_API", {"settings": {"allowed_hosts": ["*"]}}, "settings.allowed_hosts.0"),
+        ("Call_Web_API", {"settings": {"hosts": []}}, "settings.hosts"),
+        ("Chunk_Text", {"settings": {"size": 5}}, "settings"),
+        ("Call_Web_API", {"approval": "sometimes"}, "approval"),
+        ("Call_Web_API", {"allowed_hosts": []}, "allowed_hosts"),
+    ],
+)
+def test_settings_that_a_tool_does_not_have_are_refused(
+    api: Any, alice: Person, name: str, body: dict[str, Any], loc: str
+) -> None:
+    answer = api(alice).patch(f"{URL}/{name}", body)
+
+    assert (answer.status_code, [error["loc"] for error in answer.json()["errors"]]) == (400, [loc])
+
+
+def test_operators_do_not_change_tools(bob: Person) -> None:
+    with pytest.raises(Forbidden, match="tools:write"):
+        tool_set(actor=bob.actor, name="Call_Web_API", approval="never")
 
 
 def test_an_unknown_tool_is_not_found(api: Any, alice: Person) -> None:
