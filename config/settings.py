@@ -226,6 +226,9 @@ REAPER_JOBS = ["executions.scheduling.fire_due"]
 # A provider that failed so often in a row is left alone, from this long on up to a minute. 0 failures: never.
 BREAKER_FAILURES = env.int("BREAKER_FAILURES", default=5)
 BREAKER_PAUSE_SECONDS = env.float("BREAKER_PAUSE_SECONDS", default=5.0)
+# Threads of a worker beside heartbeat and reaper.
+WORKER_SERVICES = ["executions.sending.Sender"]
+WEBHOOK_SECONDS = env.float("WEBHOOK_SECONDS", default=1.0)
 TENANT_RUN_LIMIT = env.int("TENANT_RUN_LIMIT", default=1000)
 
 # Requests a minute; 0: no limit. The last is for requests with a bad API key, by the client's address.

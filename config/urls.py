@@ -10,6 +10,7 @@ import agents.api_accounts
 import executions.api
 import executions.api_limits
 import executions.api_schedules
+import executions.api_webhooks
 import executions.live
 import teams.api
 import teams.api_access
@@ -29,6 +30,7 @@ api_v1 = [
     *executions.api.urlpatterns,
     *executions.api_limits.urlpatterns,
     *executions.api_schedules.urlpatterns,
+    *executions.api_webhooks.urlpatterns,
     *executions.live.urlpatterns,
 ]
 

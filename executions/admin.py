@@ -10,8 +10,10 @@ from django.utils.safestring import SafeString
 
 from executions.admin_runs import ExecutionAdmin
 from executions.admin_schedules import ScheduleAdmin
+from executions.admin_webhooks import DeliveryAdmin, WebhookAdmin
 from executions.models import Approval, Execution, Step, TenantSlots, Worker
 from executions.schedule_models import Schedule
+from executions.webhook_models import Delivery, Webhook
 from teams.modeladmin import PlatformModelAdmin, ReadOnlyAdmin, pretty
 
 
@@ -80,4 +82,6 @@ admin.site.register(Schedule, ScheduleAdmin)
 admin.site.register(Step, StepAdmin)
 admin.site.register(Approval, ApprovalAdmin)
 admin.site.register(TenantSlots, TenantSlotsAdmin)
+admin.site.register(Webhook, WebhookAdmin)
+admin.site.register(Delivery, DeliveryAdmin)
 admin.site.register(Worker, WorkerAdmin)

@@ -11,6 +11,7 @@ from rest_framework.response import Response
 from executions import api_shapes as shapes
 from executions import follow
 from executions.conversation import conversation_log
+from executions.hooks import RunWebhook
 from executions.models import Execution, Status, Step
 from executions.services import Started, execution_cancel, execution_get, execution_retry, execution_start
 from teams.api_base import ApiView
@@ -203,6 +204,7 @@ def _started(view: ApiView, team_id: UUID, body: shapes.RunTeam) -> Response:
         version=body.version,
         idempotency_key=view.request.headers.get("Idempotency-Key"),
         stream_tokens=body.stream,
+        webhook=RunWebhook(**body.webhook.model_dump()) if body.webhook else None,
     )
     headers = {"Location": _address(started.execution.id)}
     if started.replayed:

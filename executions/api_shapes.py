@@ -36,6 +36,14 @@ Input = Annotated[
 EventSeq = Annotated[int, Field(ge=0, le=10**18 - 1)]
 
 
+class RunHook(Body):
+    """An address that is told of one run."""
+
+    url: str = Field(description="Takes a POST; on the open internet, unless an operator allows it.")
+    secret: str = Field(description="Yours: `whsec_` and the base64 of 24 to 64 random bytes. It is never shown again.")
+    events: list[str] | None = Field(None, description="Null: every event.")
+
+
 class RunTeam(Body):
     """What a team is to run with."""
 
@@ -47,7 +55,7 @@ class RunTeam(Body):
         " reads `events`.",
     )
     budget: NotYet = None
-    webhook: NotYet = None
+    webhook: RunHook | None = Field(None, description="Told of this run alone; needs the scope webhooks:write.")
 
 
 class StartExecution(RunTeam):

@@ -21,6 +21,7 @@ _FACTS = f"""
 SELECT o.slug, o.name, o.is_active, o.default_model, t.version, t.config, t.config_hash,
        ARRAY(SELECT u.name::text FROM agents_tenanttool u WHERE u.tenant_id = o.id AND NOT u.enabled),
        EXISTS(SELECT FROM executions_tenantslots s WHERE s.tenant_id = o.id),
+       EXISTS(SELECT FROM executions_webhook w WHERE w.tenant_id = o.id AND w.enabled AND w.execution_id IS NULL),
        o.platform_keys, {ACCOUNTS_SQL}
 FROM teams_tenant o LEFT JOIN teams_team t ON t.tenant_id = o.id AND t.id = %s AND NOT t.is_deleted
 WHERE o.id = %s
@@ -39,6 +40,7 @@ class StartFacts:
     off: frozenset[str]
     accounts: Accounts
     has_slots: bool
+    has_webhooks: bool
 
     def config(self) -> Mapping[str, Any]:
         """The team's config: read only when asked for, because a team that ran before is ready without it."""
@@ -51,8 +53,9 @@ def start_facts(tenant_id: UUID, team_id: UUID) -> StartFacts:
     required_scope()
     with connection.cursor() as cursor:
         cursor.execute(_FACTS, [team_id, tenant_id])
-        slug, name, is_active, default_model, *team, off, has_slots, platform_keys, rows = cursor.fetchone()
+        slug, name, is_active, default_model, *team, off, slots, hooks, platform_keys, rows = cursor.fetchone()
     owner = Tenant(id=tenant_id, slug=slug, name=name, is_active=is_active, default_model=default_model)
     version, config, config_hash = team
     accounts = just_read(tenant_id, platform_keys, rows)
-    return StartFacts(owner, team_id, version, config or "", config_hash or "", known_tools(off), accounts, has_slots)
+    read = (version, config or "", config_hash or "", known_tools(off))
+    return StartFacts(owner, team_id, *read, accounts, slots, hooks)

@@ -11,6 +11,7 @@ from django.db import models
 from django.utils import timezone
 
 from executions.schedule_models import Schedule  # noqa: F401 - here Django finds the app's models
+from executions.webhook_models import Delivery, Webhook  # noqa: F401
 from teams.history import tenant_history
 from teams.models import Team
 from teams.tenancy import TenantModel
@@ -69,6 +70,11 @@ class Execution(TenantModel):  # type: ignore[django-manager-missing, unused-ign
     actor = models.CharField(max_length=200)
     parent = models.ForeignKey(
         "self", null=True, blank=True, on_delete=models.PROTECT, related_name="+", db_constraint=False
+    )
+    has_webhooks = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text="somebody may have to be told of it: the trigger execution_tells looks",
     )
     priority = models.SmallIntegerField(default=0, help_text="higher runs first within the tenant")
 

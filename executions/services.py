@@ -21,8 +21,9 @@ from agents.providers import provider
 from agents.ready import ready_team
 from agents.registry import ResolvedAgent
 from agents.tools import CATALOGUE
-from executions import stream, tasks
+from executions import stream, tasks, webhooks
 from executions.facts import StartFacts, start_facts
+from executions.hooks import RunWebhook
 from executions.models import OPEN, Execution, Source, Status, TenantSlots
 from executions.runspec import AgentRun, RunSpec, ToolSchema
 from teams import audit
@@ -58,18 +59,19 @@ def execution_start(
     idempotency_key: str | None = None,
     source: str = Source.API,
     stream_tokens: bool = False,
+    webhook: RunWebhook | None = None,
 ) -> Started:
     """Accept a run of a team's current version, or of an older one.
 
     Its model calls are streamed to watchers from the first word on with `stream_tokens`, or when a person started it;
-    else from the first call made while somebody watches.
+    else from the first call made while somebody watches. A `webhook` is told of this run alone.
 
-    Raises `NotFound` (team or version), `Invalid` (input, key), `StoredConfigBroken`, and `Conflict` when the team
-    cannot run now or the key was used for another request.
+    Raises `NotFound` (team or version), `Invalid` (input, key, webhook), `StoredConfigBroken`, and `Conflict` when
+    the team cannot run now or the key was used for another request.
     """
     actor.require("executions:run")
-    _checked(input, idempotency_key)
-    body_hash = _body_hash(team_id, version, input)
+    _checked(actor, input, idempotency_key, webhook)
+    body_hash = _body_hash(team_id, version, input, webhook)
     try:
         # One scope for the look and the write: what a run starts from is read and stored in five round trips.
         with tenant(actor.tenant_id):
@@ -87,16 +89,16 @@ def execution_start(
                 source=source,
                 actor=actor.label,
                 deadline_at=timezone.now() + timedelta(seconds=settings.RUN_TIMEOUT_SECONDS),
+                has_webhooks=facts.has_webhooks or webhook is not None,
             )
-            _insert(execution, facts)
+            _insert(execution, facts, webhook)
     except IntegrityError as error:
         # The same key at the same moment: the unique index let one through, this request is its replay.
         if _IDEMPOTENCY not in str(error) or not idempotency_key:
             raise
-        earlier = _earlier(actor, idempotency_key, body_hash)
-        if earlier is None:
+        if (first := _earlier(actor, idempotency_key, body_hash)) is None:
             raise
-        return Started(earlier, replayed=True)
+        return Started(first, replayed=True)
     return Started(execution)
 
 
@@ -142,6 +144,7 @@ def execution_retry(*, actor: Actor, execution_id: UUID, reason: str = "") -> Ex
             cancel_requested=False,
             error=None,
             finished_at=None,
+            has_webhooks=True,  # it may be older than the first webhook
             rung_at=timezone.now(),
             deadline_at=timezone.now() + timedelta(seconds=settings.RUN_TIMEOUT_SECONDS),
         )
@@ -165,12 +168,14 @@ def execution_get(*, actor: Actor, execution_id: UUID) -> Execution:
 # --- inside -----------------------------------------------------------------------------------------------------------
 
 
-def _insert(execution: Execution, facts: StartFacts) -> None:
+def _insert(execution: Execution, facts: StartFacts, webhook: RunWebhook | None) -> None:
     if not facts.has_slots:
         TenantSlots.objects.bulk_create(
             [TenantSlots(tenant_id=facts.tenant.id, limit=settings.TENANT_RUN_LIMIT)], ignore_conflicts=True
         )
     execution.save(force_insert=True)
+    if webhook is not None:
+        webhooks.bind(execution, webhook)
     transaction.on_commit(tasks.ring)
 
 
@@ -271,8 +276,10 @@ def _earlier(actor: Actor, key: str, body_hash: str) -> Execution | None:
     return earlier
 
 
-def _body_hash(team_id: UUID, version: int | None, given: Any) -> str:
-    body = {"team_id": str(team_id), "version": version, "input": given}
+def _body_hash(team_id: UUID, version: int | None, given: Any, webhook: RunWebhook | None) -> str:
+    body: dict[str, Any] = {"team_id": str(team_id), "version": version, "input": given}
+    if webhook is not None:  # left out otherwise: hashes of before stay as they are
+        body["webhook"] = [webhook.url, webhook.secret, webhook.events]
     return hashlib.sha256(orjson.dumps(body, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
@@ -289,8 +296,10 @@ def input_problems(given: Any) -> list[Located]:
     return errors
 
 
-def _checked(given: Any, key: str | None) -> None:
-    errors = input_problems(given)
+def _checked(actor: Actor, given: Any, key: str | None, webhook: RunWebhook | None) -> None:
+    if webhook is not None:
+        actor.require("webhooks:write")
+    errors = [*input_problems(given), *(webhook.problems() if webhook else [])]
     if key is not None and not (0 < len(key) <= MAX_KEY and key.isprintable()):
         errors.append(Located(loc="Idempotency-Key", msg=f"must be 1 to {MAX_KEY} printable characters"))
     if errors:

@@ -20,7 +20,7 @@ from django.utils.module_loading import import_string
 
 from executions import engine, metrics, telemetry
 from executions.faults import faultpoint
-from executions.heartbeat import Heartbeat
+from executions.heartbeat import Heartbeat, Service
 from executions.reaper import Reaper
 from executions.ringer import MOST_PERMITS, Ringer
 from executions.slots import Slots
@@ -42,7 +42,7 @@ class _Process:
 
     worker: Worker | None = None
     slots: Slots | None = None
-    services: list[Heartbeat | Reaper] = []
+    services: list[Service] = []
     to_ring = 0
     exit_status = 0
     left = threading.Event()
@@ -95,6 +95,7 @@ def _start(**_: Any) -> None:
     # Without the broker, permits are handed in here, no more than are taken at once.
     jobs = [import_string(name) for name in settings.REAPER_JOBS]
     _Process.services = [Heartbeat(worker), Reaper(ring, lambda permits: _offer_here(slots, permits), jobs)]
+    _Process.services += [import_string(name)() for name in settings.WORKER_SERVICES]
     for service in _Process.services:
         service.start()
     metrics.SLOTS.set(worker.slots)

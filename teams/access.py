@@ -32,6 +32,7 @@ SCOPES: dict[str, str] = {
     "executions:read": "see runs, their steps and live events",
     "executions:run": "start, cancel and retry runs",
     "schedules:write": "create, change, pause, run and delete schedules",
+    "webhooks:write": "see, create, change and delete webhooks and see their deliveries",
     "templates:write": "change role templates",
     "tools:write": "switch tools on and off",
     "keys:write": "create, list, rotate and revoke API keys",
@@ -46,7 +47,7 @@ SCOPES: dict[str, str] = {
 ALL_SCOPES = frozenset(SCOPES)
 
 _VIEWER = frozenset({"teams:read", "executions:read", "usage:read"})
-_OPERATOR = _VIEWER | {"teams:write", "executions:run", "schedules:write", "templates:write"}
+_OPERATOR = _VIEWER | {"teams:write", "executions:run", "schedules:write", "templates:write", "webhooks:write"}
 ROLE_SCOPES: dict[str, frozenset[str]] = {Role.VIEWER: _VIEWER, Role.OPERATOR: _OPERATOR, Role.ADMIN: ALL_SCOPES}
 """What a member may do, in the words of scopes."""
 

@@ -54,7 +54,7 @@ _METHOD_IDS = [f"{method} {route.pattern}" for route, method in _METHODS]
 
 _UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _VOLATILE = re.compile(
-    rf'name="csrfmiddlewaretoken" value="\w+"|{_UUID}|[0-9a-f]{{64}}|tb_live_[\w-]+|"prefix":"\w+"'
+    rf'name="csrfmiddlewaretoken" value="\w+"|{_UUID}|[0-9a-f]{{64}}|tb_live_[\w-]+|whsec_[\w+/=]+|"prefix":"\w+"'
     r"|\d{4}-\d\d-\d\dT[\d:.]+Z"
 )
 """What differs between two answers to the same request: what is made anew, and the time."""

@@ -11,10 +11,11 @@ from django.db import connection
 from django.utils import timezone
 
 from agents.models import ProviderAccount, RoleTemplate, TenantTool, ToolCredential
-from executions import schedules
+from executions import schedules, webhooks
 from executions.models import Approval, Execution, Status, Step, TenantDay, TenantLimits, TenantSlots, Worker
 from executions.schedule_models import Schedule
 from executions.services import execution_start
+from executions.webhook_models import Delivery, Webhook
 from teams.keyring import key_create
 from teams.models import ApiKey, AuditSeal, Membership, Role, Team, Tenant
 from teams.secrets import seal_into
@@ -65,8 +66,20 @@ def build(slug: str, text: str) -> Rows:
     for team in teams:
         given = {"name": text, "team_id": team.id, "cron": "0 9 1 1 *", "input": text}
         schedules.schedule_create(actor=who.actor, fields=given, reason=text)
+    _hooks(who, runs, text)
     Worker.objects.get_or_create(id=WORKER, defaults={"host": "h", "pid": 1, "slots": 1})
     return Rows(who, key, f"{text}-0", _by_parameter(who, teams[0], runs[0], text), _by_model(who))
+
+
+def _hooks(who: Person, runs: list[Execution], text: str) -> None:
+    for run in runs:
+        given = {"name": text, "url": f"https://example.com/{text}", "events": ["run.failed"]}
+        row, _secret = webhooks.webhook_create(actor=who.actor, fields=given, reason=text)
+        with tenant(who.tenant.id):
+            payload = {"type": "run.failed", "text": text}
+            Delivery.objects.create(
+                webhook=row, execution=run, event="run.failed", payload=payload, answer=text, status="failed", tries=1
+            )
 
 
 def _team(who: Person, text: str) -> Team:
@@ -129,6 +142,8 @@ def _by_parameter(who: Person, team: Team, run: Execution, text: str) -> dict[st
             "key_id": str(ApiKey.objects.filter(name=f"{text} 0").get().id),
             "member_id": str(Membership.objects.get(user=who.user).pk),
             "schedule_id": str(Schedule.objects.order_by("pk")[0].pk),
+            "webhook_id": str(Webhook.objects.order_by("pk")[0].pk),
+            "delivery_id": str(Delivery.objects.order_by("pk")[0].pk),
             "role": f"{text} role",
             "account_id": str(ProviderAccount.objects.get().id),
             "credential_id": str(ToolCredential.objects.get().id),

@@ -9,6 +9,7 @@ from django.urls import URLPattern, reverse
 
 from executions.models import Approval, Execution, Step, StepKind, StepState, Worker
 from executions.schedule_models import Schedule
+from executions.webhook_models import Delivery, Webhook
 from teams.keyring import key_create
 from teams.models import AuditEntry, AuditSeal, Membership
 from teams.tenancy import tenant
@@ -16,6 +17,7 @@ from tests import factories
 
 PLATFORM = {"tenant", "user", "worker"}
 ADMINS_ONLY = {"apikey", "membership", "tenanttool", "provideraccount", "toolcredential", "auditentry", "auditseal"}
+NOT_FOR_VIEWERS = {"webhook", "delivery"}
 
 
 @pytest.fixture
@@ -33,7 +35,11 @@ def rows(alice: Any) -> dict[str, Any]:
             execution=run, seq=1, event_seq=1, key="r1/Writer/llm0", kind=StepKind.LLM, state=StepState.DONE,
             role="Writer", fence=1, result={"message": "RESULT-ONLY"}, display={"message": "SECRET-OF-ACME"},
         )  # fmt: skip
+        hook = Webhook.objects.create(name="SECRET-OF-ACME", url="https://example.com/SECRET-OF-ACME", secret="v1:k:x")
+        delivery = Delivery.objects.create(webhook=hook, execution=run, event="run.failed", payload={})
         made = {
+            "webhook": hook,
+            "delivery": delivery,
             "team": team,
             "apikey": key,
             "schedule": Schedule.objects.create(
@@ -121,7 +127,8 @@ def test_members_see_what_their_role_may(who: str, rows: dict[str, Any], request
     for model, address in addresses(rows):
         answer = browser.get(address)
         assert answer.status_code in {200, 302, 403, 404, 405}, (who, address, answer.status_code)
-        if (model in PLATFORM and who != "root") or (model in ADMINS_ONLY and who in {"vera", "bob"}):
+        closed = ADMINS_ONLY | NOT_FOR_VIEWERS if who == "vera" else ADMINS_ONLY if who == "bob" else set()
+        if model in closed or (model in PLATFORM and who != "root"):
             assert answer.status_code == 403, (who, address)
         elif address.endswith("/change/") and model != "auditentry":
             assert answer.status_code == 200, (who, address)
