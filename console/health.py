@@ -9,7 +9,6 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from datetime import timedelta
 from functools import cache
 
 import redis
@@ -17,15 +16,11 @@ from django.conf import settings
 from django.db import Error, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, JsonResponse
-from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from agents import build_cache
-from executions.models import Worker
+from executions import life
 from teams.checks import login_faults
-
-SILENT = timedelta(seconds=15)
-"""A worker that has not reported for so long is taken for dead; it reports every HEARTBEAT_SECONDS."""
 
 REDIS_TIMEOUT_SECONDS = 1.0
 
@@ -45,6 +40,7 @@ class Report:
     parts: dict[str, str] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
     degraded: list[str] = field(default_factory=list)
+    life: dict[str, str] = field(default_factory=dict)
 
     def note(self, part: str, trouble: str, into: list[str]) -> None:
         """Note a part as sound, or with its trouble."""
@@ -87,6 +83,7 @@ def _build_cache() -> str:
 
 def _answer(report: Report, status: int) -> JsonResponse:
     body = {"status": report.status, "parts": report.parts, "faults": report.faults, "degraded": report.degraded}
+    body |= {"life": report.life}
     return JsonResponse(body, status=status)
 
 
@@ -99,6 +96,8 @@ def inspect() -> Report:
         report.note("migrations", _asked(_migrations_trouble), report.faults)
         report.note("login_role", _asked(_login_trouble), report.faults)
         report.note("workers", _asked(_workers_trouble), report.degraded)
+        report.note("queue", _asked(_queue_trouble), report.degraded)
+        report.life = _life()
     report.note("redis", _redis_trouble(), report.degraded)
     return report
 
@@ -167,8 +166,17 @@ def _login_trouble() -> str:
 
 
 def _workers_trouble() -> str:
-    alive = Worker.objects.filter(beat_at__gt=timezone.now() - SILENT).count()
+    _told, alive = life.workers_told()
     return "" if alive else "none has reported lately; runs wait until one does"
+
+
+def _queue_trouble() -> str:
+    return life.queue().trouble()
+
+
+def _life() -> dict[str, str]:
+    """Workers and queue in words: counts and ages, nobody's names."""
+    return {"workers": _asked(lambda: life.workers_told()[0]), "queue": _asked(lambda: life.queue().told())}
 
 
 def _redis_trouble() -> str:

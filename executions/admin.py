@@ -5,9 +5,11 @@ from typing import Any
 
 from django.contrib import admin
 from django.db import models
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 from django.utils.safestring import SafeString
 
+from executions import life
 from executions.admin_runs import ExecutionAdmin
 from executions.admin_schedules import ScheduleAdmin
 from executions.admin_webhooks import DeliveryAdmin, WebhookAdmin
@@ -65,8 +67,20 @@ class TenantSlotsAdmin(ReadOnlyAdmin):
 class WorkerAdmin(PlatformModelAdmin):
     """Worker processes as they last reported."""
 
-    list_display = ["id", "host", "pid", "slots", "running", "started_at", "beat_at", "draining"]
+    list_display = ["id", "state", "heartbeat_age", "slots", "running", "draining", "started_at", "host", "pid"]
+    list_filter = ["draining", "host"]
     actions = None
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        return super().changelist_view(request, {"queue": life.queue(), **(extra_context or {})})
+
+    @admin.display(description="state")
+    def state(self, worker: Worker) -> str:
+        return life.state(worker)
+
+    @admin.display(description="last heartbeat", ordering="beat_at")
+    def heartbeat_age(self, worker: Worker) -> str:
+        return f"{(timezone.now() - worker.beat_at).total_seconds():.0f} s ago"
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Workers report themselves."""

@@ -30,9 +30,19 @@ def test_all_is_well(worker: Worker) -> None:
     assert answer.status_code == 200
     found = answer.json()
     assert re.fullmatch(r"\d+ kept, \d+ hits, \d+ misses, \d+ evictions", found["parts"].pop("build_cache"))
+    told = found.pop("life")
+    assert told["workers"].startswith("1 alive with 0 of 1 slots taken, 0 draining, 0 silent")
+    assert told["queue"] == "0 queued, 0 running, 0 waiting for people, 0 expired leases, 0 unheard"
     assert found == {
         "status": "ok",
-        "parts": {"database": "ok", "migrations": "ok", "login_role": "ok", "workers": "ok", "redis": "ok"},
+        "parts": {
+            "database": "ok",
+            "migrations": "ok",
+            "login_role": "ok",
+            "workers": "ok",
+            "queue": "ok",
+            "redis": "ok",
+        },
         "faults": [],
         "degraded": [],
     }
