@@ -7,6 +7,7 @@ model's name comes from tenants, so only the first names met get a series of the
 import logging
 import threading
 from collections.abc import Iterator
+from typing import get_args
 from wsgiref.simple_server import WSGIServer
 
 from prometheus_client import (
@@ -21,7 +22,7 @@ from prometheus_client import (
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from agents import build_cache
+from agents import breaker, build_cache
 
 logger = logging.getLogger(__name__)
 
@@ -94,7 +95,24 @@ class _BuildCache(Collector):
         yield GaugeMetricFamily("atb_build_cache_entries", "Values kept now", value=found.entries)
 
 
+class _Breakers(Collector):
+    """How the breakers of providers stand. Accounts are tenants' own, so a provider's are counted together."""
+
+    def collect(self) -> Iterator[Metric]:
+        """Breakers by state, and how often they opened."""
+        stand = GaugeMetricFamily("atb_breakers", "Breakers of a provider by state", labels=["provider", "state"])
+        opened = CounterMetricFamily("atb_breaker_openings", "Times a breaker opened", labels=["provider"])
+        found = breaker.breaker_states()
+        for provider in sorted({each.provider for each in found}):
+            of = [each for each in found if each.provider == provider]
+            for state in get_args(breaker.State):
+                stand.add_metric([provider, state], sum(each.state == state for each in of))
+            opened.add_metric([provider], sum(each.openings for each in of))
+        yield from (stand, opened)
+
+
 REGISTRY.register(_BuildCache())
+REGISTRY.register(_Breakers())
 
 
 def serve(port: int, host: str) -> WSGIServer | None:

@@ -1,10 +1,13 @@
 """What a worker counts: calls by model and outcome, tokens, cost, runs by how they ended, rings, what it reaped."""
 
 import urllib.request
+from dataclasses import replace
 
 import pytest
 from prometheus_client import REGISTRY
 
+from agents import breaker
+from agents.llm import ProviderUnavailable, provider
 from config.embedded.ports import any_free
 from executions import metrics, runtime, telemetry
 from executions.ringer import Ringer
@@ -94,6 +97,20 @@ def test_tool_calls_by_outcome(counted):
     for outcome in ("ok", "timeout", "stopped"):
         assert counted("atb_tool_calls_total", tool="Chunk_Text", outcome=outcome) == 1
     assert counted("atb_tool_call_seconds_count", tool="Chunk_Text") == 3
+
+
+def test_breakers_by_state(settings, monkeypatch):
+    monkeypatch.setattr(breaker, "_breakers", {})
+    counted = Counted()
+    settings.BREAKER_FAILURES, settings.BREAKER_PAUSE_SECONDS = 1, 60.0
+    for account in ("", "acme's own"):
+        entry = replace(provider("openai"), api_key=account)
+        found = breaker.breaker_for(entry, account)
+    with pytest.raises(ProviderUnavailable), found.call():
+        raise ProviderUnavailable("down")
+    assert counted("atb_breakers", provider="openai", state="open") == 1
+    assert counted("atb_breakers", provider="openai", state="closed") == 1
+    assert counted("atb_breaker_openings_total", provider="openai") == 1
 
 
 def test_rings_sent_and_dropped(counted):

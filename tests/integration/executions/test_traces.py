@@ -21,6 +21,7 @@ from executions.worker import Worker
 from teams import logs
 from teams.tenancy import tenant
 from tests import factories
+from tests.integration.executions.tool_runs import Notebook, ToolRun, offered
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -187,6 +188,18 @@ def test_tools_in_threads_of_their_own_belong_to_the_turn(spans, alice):
         "b": "timeout",
     }
     assert "gen_ai.tool.call.arguments" not in tools[0].attributes
+
+
+def test_a_tools_call_stands_beside_the_models(alice, fake_model, spans):
+    chunk = ("Chunk_Text", '{"text": "One. Two.", "size": 5, "unit": "characters"}')
+    with offered(Notebook()):
+        ToolRun(alice, fake_model, ("Post_Note", '{"text": "hello"}'), chunk).carry()
+    turn, tools = spans.only("invoke_agent"), spans.named("execute_tool")
+    assert {span.name for span in tools} == {"execute_tool Post_Note", "execute_tool Chunk_Text"}
+    assert {span.parent.span_id for span in (*tools, *spans.named("chat"))} == {turn.context.span_id}
+    assert {span.attributes["atb.step"] for span in spans.named("chat")} == {"r1/Writer/llm0", "r1/Writer/llm1"}
+    assert spans.only("execute_tool Post_Note").attributes["atb.step"] == "r1/Writer/llm0/tool0:Post_Note"
+    assert all(span.attributes.get("gen_ai.tool.call.id") for span in tools)
 
 
 class Receiver(HTTPServer):
