@@ -432,6 +432,41 @@ class CredentialRotateView(ApiView):
         return self.answer(_credential(row))
 
 
+class CredentialTest(Body):
+    """Which address to ask."""
+
+    url: Annotated[str, Field(min_length=1, max_length=2000)] = Field(description="At one of the credential's hosts.")
+
+
+class CredentialTested(Answer):
+    """What came of it; the answer itself is not shown."""
+
+    ok: bool
+    status: int | None = Field(description="The HTTP status; null: there was no answer.")
+    code: str = Field(description="Why it failed, for machines; else empty.")
+    message: str = Field(description="The same for people.")
+
+
+class CredentialTestView(ApiView):
+    """A try."""
+
+    scopes = _SCOPES
+
+    @describe(
+        "Test a tool credential",
+        answer=CredentialTested,
+        example={"ok": True, "status": 200, "code": "", "message": ""},
+        body=CredentialTest,
+        body_example={"url": "https://tracker.example.com/api/me"},
+        problems={409: "evil.example is not among this credential's hosts: tracker.example.com"},
+    )
+    def post(self, _request: Request, credential_id: UUID) -> Response:
+        """Ask GET of an address at one of its hosts, signed in with it. Redirects are not followed."""
+        url = self.body(CredentialTest).url
+        asked = credential_services.credential_test(actor=self.actor, credential_id=credential_id, url=url)
+        return self.answer(CredentialTested(**vars(asked)))
+
+
 def _changes(body: AccountChange | CredentialChange) -> tuple[dict[str, Any], str]:
     """What a caller wrote, but for the reason; null is as if it were left out."""
     given = body.model_dump(exclude={"reason"}, exclude_none=True)
@@ -446,6 +481,7 @@ urlpatterns = [
     path("platform-keys", PlatformKeysView.as_view(), name="api-platform-keys"),
     path("tool-credentials", CredentialsView.as_view(), name="api-tool-credentials"),
     path("tool-credentials/<id:credential_id>", CredentialView.as_view(), name="api-tool-credential"),
+    path("tool-credentials/<id:credential_id>/test", CredentialTestView.as_view(), name="api-tool-credential-test"),
     path(
         "tool-credentials/<id:credential_id>/rotate", CredentialRotateView.as_view(), name="api-tool-credential-rotate"
     ),

@@ -2,14 +2,18 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
-from django.db import IntegrityError
+from django.conf import settings
+from django.db import IntegrityError, connection
 from django.utils import timezone
 
+from agents.accounts import header_value
 from agents.checks import tool_problem
 from agents.models import ToolCredential
+from agents.outbound import OutboundError, send, target_of
 from agents.secret_rows import (
     MAX_NOTE,
     MAX_ROWS,
@@ -24,10 +28,13 @@ from agents.secret_rows import (
 )
 from teams import audit
 from teams.access import Actor
-from teams.errors import Conflict, Located
+from teams.errors import Conflict, Invalid, Located
+from teams.secrets import SecretError
 from teams.tenancy import tenant
 
 MAX_HOSTS: Final = 20
+TEST_SECONDS: Final = 10.0
+TEST_BYTES: Final = 10_000
 _SHOWN: Final = ("name", "tool", "header", "scheme", "hosts", "enabled", "note")
 _TOKEN: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _HOST: Final = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*(:[0-9]{1,5})?")
@@ -118,8 +125,53 @@ def credential_delete(*, actor: Actor, credential_id: UUID, reason: str = "") ->
         noted(row, actor, reason).delete()
 
 
+@dataclass(frozen=True)
+class Asked:
+    """What came of a request with a credential. `status` is None when there was no answer."""
+
+    ok: bool
+    status: int | None
+    code: str = ""
+    message: str = ""
+
+
+def credential_test(*, actor: Actor, credential_id: UUID, url: str) -> Asked:
+    """Ask GET of an address at one of the credential's hosts, signed in with it. Call outside every transaction.
+
+    Raises `NotFound`, `Conflict` for an address elsewhere, and `Invalid` for one to which it would go unencrypted.
+    """
+    row = credential_get(actor=actor, credential_id=credential_id)
+    try:
+        target = target_of(url)
+    except OutboundError as error:
+        raise _bad_url(error.message) from error
+    if target.place not in row.hosts:
+        raise Conflict(f"{target.place} is not among this credential's hosts: {', '.join(row.hosts)}")
+    if target.scheme != "https" and target.pair not in settings.OUTBOUND_ALLOW:
+        raise _bad_url("a credential is sent over https:// alone")
+    if not connection.in_atomic_block:
+        connection.close()  # back to the pool: the answer takes seconds
+    try:
+        headers = {row.header: header_value(row)}
+        answer = send(
+            "GET", url, headers=headers, body=None, timeout_s=TEST_SECONDS, max_bytes=TEST_BYTES, allow_hosts=row.hosts
+        )
+    except OutboundError as error:
+        return Asked(False, None, error.code, error.message)
+    except SecretError as error:
+        return Asked(False, None, error.code, "the value cannot be read: set it anew")
+    if answer.status < 400:
+        return Asked(True, answer.status)
+    return Asked(False, answer.status, "http_error", f"the answer is HTTP {answer.status}")
+
+
+def _bad_url(text: str) -> Invalid:
+    return Invalid("The address cannot be asked.", errors=[Located(loc="url", msg=text)])
+
+
 def _tidy(hosts: Sequence[str]) -> list[str]:
-    return list(dict.fromkeys(host.strip().lower() for host in hosts))
+    """In lower case, each once, and without the port that https has anyway."""
+    return list(dict.fromkeys(host.strip().lower().removesuffix(":443") for host in hosts))
 
 
 def _locked(credential_id: UUID) -> ToolCredential:

@@ -1,5 +1,6 @@
 """/api/v1/tool-credentials: values go in, are given for their hosts alone, and never come out again."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -7,6 +8,7 @@ from django.db import connection
 
 from agents.accounts import credential_for
 from teams.tenancy import tenant
+from tests.unit.outbound.server import LocalServer
 
 pytestmark = pytest.mark.django_db
 URL = "/api/v1/tool-credentials"
@@ -90,3 +92,45 @@ def test_the_value_is_nowhere_but_sealed_in_its_row(client, alice):
     assert "tool_credential.rotate" in everything
     for value in (FIRST, SECOND):
         assert value[:-4] not in everything
+
+
+@pytest.fixture
+def server(settings: Any) -> Iterator[LocalServer]:
+    with LocalServer() as running:
+        settings.OUTBOUND_ALLOW = [running.pair]
+        yield running
+
+
+def test_a_test_signs_in_at_its_host_and_tells_the_status(client, server):
+    place = create(client, hosts=[server.pair]).headers["Location"]
+    assert client.post(f"{place}/test", {"url": f"{server.url}/me"}).json() == {
+        "ok": True, "status": 200, "code": "", "message": "",
+    }  # fmt: skip
+    assert server.asked[0].headers["authorization"] == f"Bearer {FIRST}"
+
+
+@pytest.mark.parametrize("url", ["http://api.example/", "nonsense", "https://u:p@api.example/"])
+def test_it_is_never_sent_unencrypted_or_to_what_is_no_address(client, url):
+    place = create(client).headers["Location"]
+    answer = client.post(f"{place}/test", {"url": url})
+    assert (answer.status_code, [error["loc"] for error in answer.json()["errors"]]) == (400, ["url"])
+
+
+def test_it_is_tested_at_its_own_hosts_alone(client, server):
+    place = create(client).headers["Location"]
+    answer = client.post(f"{place}/test", {"url": server.url})
+    assert answer.status_code == 409
+    assert "api.example" in answer.json()["detail"]
+    assert server.asked == []
+
+
+def test_a_host_inside_the_network_is_told_and_not_reached(client, server, settings):
+    settings.OUTBOUND_ALLOW = []
+    place = create(client, hosts=["127.0.0.1"]).headers["Location"]
+    answer = client.post(f"{place}/test", {"url": "https://127.0.0.1/"}).json()
+    assert (answer["ok"], answer["status"]) == (False, None)
+    assert answer["code"]
+
+
+def test_the_port_of_https_is_no_other_host(client):
+    assert create(client, hosts=["a.example:443", "a.example"]).json()["hosts"] == ["a.example"]
