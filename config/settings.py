@@ -147,6 +147,8 @@ OPENAI_BASE_URL = env.str("OPENAI_BASE_URL", default="https://api.openai.com/v1"
 OPENAI_API_KEY = env.str("OPENAI_API_KEY", default="")
 DEFAULT_MODEL = env.str("DEFAULT_MODEL", default="openai:gpt-4o-mini")
 ALLOW_MODEL_REQUESTS = env.str("ALLOW_MODEL_REQUESTS", default="all")
+# What embeds texts, as provider:model; `local` is the small model of the extra [embeddings], on this machine.
+EMBEDDING_MODEL = env.str("EMBEDDING_MODEL", default="local:all-MiniLM-L6-v2")
 # host:port pairs that tools and webhooks may reach though they are not on the open internet
 OUTBOUND_ALLOW: list[str] = env.list("OUTBOUND_ALLOW", default=[])
 
