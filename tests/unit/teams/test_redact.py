@@ -23,6 +23,7 @@ GOES = {
     "GitHub": (f"git clone https://ghp_{LETTERS}@github.com/a/b", LETTERS),
     "Slack": (f"xoxb-123456789012-{LETTERS}", LETTERS),
     "Hugging Face": (f"hf_{LETTERS}", LETTERS),
+    "Google OAuth": (f"ya29.{LETTERS}", LETTERS),
     "SendGrid": (f"SG.{LETTERS}.{LETTERS}", LETTERS),
     "bearer": (f"curl -H 'Authorization: Bearer {LETTERS}'", LETTERS),
     "bearer alone": ("bearer abc123def456", "abc123def456"),
