@@ -8,6 +8,7 @@ from drf_spectacular.views import SpectacularSwaggerSplitView
 import agents.api
 import agents.api_accounts
 import executions.api
+import executions.api_approvals
 import executions.api_limits
 import executions.api_schedules
 import executions.api_webhooks
@@ -28,6 +29,7 @@ api_v1 = [
     *agents.api.urlpatterns,
     *agents.api_accounts.urlpatterns,
     *executions.api.urlpatterns,
+    *executions.api_approvals.urlpatterns,
     *executions.api_limits.urlpatterns,
     *executions.api_schedules.urlpatterns,
     *executions.api_webhooks.urlpatterns,

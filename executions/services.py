@@ -4,16 +4,14 @@ The row is committed first, then a ring is sent: a lost ring loses nothing, a lo
 """
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import orjson
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import F
 from django.utils import timezone
 
 from agents.build_cache import own_copy
@@ -21,15 +19,16 @@ from agents.providers import provider
 from agents.ready import ready_team
 from agents.registry import ResolvedAgent
 from agents.tools import CATALOGUE
-from executions import stream, tasks, webhooks
+from executions import moves, tasks, webhooks
 from executions.facts import StartFacts, start_facts
 from executions.hooks import RunWebhook
 from executions.models import OPEN, Execution, Source, Status, TenantSlots
+from executions.moves import fresh_deadline, locked, move, tell, unknown_steps, withdraw_questions
 from executions.runspec import AgentRun, RunSpec, ToolSchema
 from teams import audit
 from teams.access import Actor
 from teams.canonical import walk_problems
-from teams.errors import Conflict, Forbidden, Invalid, Located, NotFound
+from teams.errors import Conflict, Forbidden, Invalid, Located
 from teams.models import Team
 from teams.proposals import UnfilledRoles, shown_proposal
 from teams.services import team_get, team_version
@@ -88,7 +87,7 @@ def execution_start(
                 idempotency_hash=body_hash if idempotency_key else "",
                 source=source,
                 actor=actor.label,
-                deadline_at=timezone.now() + timedelta(seconds=settings.RUN_TIMEOUT_SECONDS),
+                deadline_at=fresh_deadline(),
                 has_webhooks=facts.has_webhooks or webhook is not None,
             )
             _insert(execution, facts, webhook)
@@ -109,16 +108,17 @@ def execution_cancel(*, actor: Actor, execution_id: UUID, reason: str = "") -> E
     """
     actor.require("executions:run")
     with tenant(actor.tenant_id):
-        execution = _locked(execution_id)
+        execution = locked(execution_id)
         if execution.status not in OPEN:
             raise Conflict(f"the run is {execution.status}; only a run that has not ended can be cancelled")
         if execution.status == Status.RUNNING:
             execution.cancel_requested = True
             execution.save(update_fields=["cancel_requested"])
         else:
-            _move(execution, Status.CANCELLED, finished_at=timezone.now(), cancel_requested=True)
+            withdraw_questions(execution, actor)
+            move(execution, Status.CANCELLED, finished_at=timezone.now(), cancel_requested=True)
         audit.record(actor, "execution.cancel", execution, after={"status": execution.status}, reason=reason)
-        _tell(execution)
+        tell(execution)
     return execution
 
 
@@ -129,13 +129,15 @@ def execution_retry(*, actor: Actor, execution_id: UUID, reason: str = "") -> Ex
     """
     actor.require("executions:run")
     with tenant(actor.tenant_id):
-        execution = _locked(execution_id)
+        execution = locked(execution_id)
         if execution.status not in {Status.FAILED, Status.CANCELLED}:
             raise Conflict(f"the run is {execution.status}; only a failed or cancelled one can be retried")
         if Team.objects.filter(id=execution.team_id, is_deleted=True).exists():
             raise Conflict(f"Team ID {execution.team_id} is deleted; restore it before retrying its runs")
+        if unknown := unknown_steps(execution_id):
+            raise Conflict(f"nobody knows whether these calls happened, say so first (resolve): {', '.join(unknown)}")
         before = {"status": execution.status, "attempt": execution.attempt}
-        _move(
+        move(
             execution,
             Status.QUEUED,
             attempt=execution.attempt + 1,
@@ -146,12 +148,12 @@ def execution_retry(*, actor: Actor, execution_id: UUID, reason: str = "") -> Ex
             finished_at=None,
             has_webhooks=True,  # it may be older than the first webhook
             rung_at=timezone.now(),
-            deadline_at=timezone.now() + timedelta(seconds=settings.RUN_TIMEOUT_SECONDS),
+            deadline_at=fresh_deadline(),
         )
         audit.record(
             actor, "execution.retry", execution, before=before, after={"attempt": execution.attempt}, reason=reason
         )
-        _tell(execution)
+        tell(execution)
         transaction.on_commit(tasks.ring)
     return execution
 
@@ -161,7 +163,7 @@ def execution_get(*, actor: Actor, execution_id: UUID) -> Execution:
     with tenant(actor.tenant_id):
         execution = Execution.objects.filter(id=execution_id).first()
     if execution is None:
-        raise _not_found(execution_id)
+        raise moves.not_found(execution_id)
     return execution
 
 
@@ -240,32 +242,6 @@ def _notes(agents: Sequence[ResolvedAgent]) -> list[str]:
         for agent in agents
         if agent.swapped_from
     ]
-
-
-def _locked(execution_id: UUID) -> Execution:
-    execution = Execution.objects.select_for_update().filter(id=execution_id).first()
-    if execution is None:
-        raise _not_found(execution_id)
-    return execution
-
-
-def _not_found(execution_id: UUID) -> NotFound:
-    return NotFound(f"Execution ID {execution_id} not found")
-
-
-def _move(execution: Execution, status: Status, **changes: Any) -> None:
-    """Change the status of a locked run, as an event of its own."""
-    Execution.objects.filter(id=execution.id).update(
-        status=status, event_seq=F("event_seq") + 1, status_seq=F("event_seq") + 1, **changes
-    )
-    execution.refresh_from_db(from_queryset=Execution.objects.all())
-
-
-def _tell(execution: Execution) -> None:
-    """Tell those who watch, once it is committed. Ids only: the callback runs outside every scope."""
-    news = (execution.tenant_id, execution.id, execution.event_seq)
-    tell: Callable[[], object] = lambda: stream.publish_news(*news)  # noqa: E731
-    transaction.on_commit(tell)
 
 
 def _earlier(actor: Actor, key: str, body_hash: str) -> Execution | None:

@@ -31,6 +31,7 @@ SCOPES: dict[str, str] = {
     "teams:write": "create, change, roll back, delete and restore teams",
     "executions:read": "see runs, their steps and live events",
     "executions:run": "start, cancel and retry runs",
+    "approvals:decide": "approve or reject tool calls, and say what became of one that was lost",
     "schedules:write": "create, change, pause, run and delete schedules",
     "webhooks:write": "see, create, change and delete webhooks and see their deliveries",
     "templates:write": "change role templates",
@@ -47,7 +48,9 @@ SCOPES: dict[str, str] = {
 ALL_SCOPES = frozenset(SCOPES)
 
 _VIEWER = frozenset({"teams:read", "executions:read", "usage:read"})
-_OPERATOR = _VIEWER | {"teams:write", "executions:run", "schedules:write", "templates:write", "webhooks:write"}
+_OPERATOR = _VIEWER | {
+    "teams:write", "executions:run", "approvals:decide", "schedules:write", "templates:write", "webhooks:write",
+}  # fmt: skip
 ROLE_SCOPES: dict[str, frozenset[str]] = {Role.VIEWER: _VIEWER, Role.OPERATOR: _OPERATOR, Role.ADMIN: ALL_SCOPES}
 """What a member may do, in the words of scopes."""
 

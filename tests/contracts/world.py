@@ -127,7 +127,10 @@ def _rest(who: Person, run: Execution, text: str) -> None:
         )
         seal_into(credential, "value", text)
         credential.save()
-        Approval.objects.create(execution=run, step_key=text, args={"text": text}, args_hash="", note=text)
+        for number in range(CURSOR_ROWS):
+            Approval.objects.create(
+                execution=run, step_key=f"{text} {number}", tool=text, args={"text": text}, args_hash="", note=text
+            )
         AuditSeal.objects.create(horizon=1, entries=0, digest=text)
         TenantSlots.objects.get_or_create(defaults={"limit": 5})
         TenantLimits.objects.create(usd_per_day=7)
@@ -139,6 +142,8 @@ def _by_parameter(who: Person, team: Team, run: Execution, text: str) -> dict[st
         return {
             "team_id": str(team.id),
             "execution_id": str(run.id),
+            "step_key": f"r1/{text}/llm1",
+            "approval_id": str(Approval.objects.order_by("step_key")[0].id),
             "key_id": str(ApiKey.objects.filter(name=f"{text} 0").get().id),
             "member_id": str(Membership.objects.get(user=who.user).pk),
             "schedule_id": str(Schedule.objects.order_by("pk")[0].pk),

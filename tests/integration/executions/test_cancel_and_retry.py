@@ -36,7 +36,7 @@ def test_a_running_one_stops_before_its_next_call(alice, queued, fake_model):
     hold.until = float("inf")
     execution_cancel(actor=alice.actor, execution_id=queued.id)
     hold.cancelled = True  # what the next heartbeat brings
-    runtime._Run(worker, hold, claimed).carry()
+    runtime.carry(worker, (hold, claimed))
     execution = execution_get(actor=alice.actor, execution_id=queued.id)
     assert execution.status == Status.CANCELLED
     assert fake_model.calls == []
