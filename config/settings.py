@@ -229,7 +229,21 @@ REAPER_JOBS = ["executions.scheduling.fire_due"]
 BREAKER_FAILURES = env.int("BREAKER_FAILURES", default=5)
 BREAKER_PAUSE_SECONDS = env.float("BREAKER_PAUSE_SECONDS", default=5.0)
 # Threads of a worker beside heartbeat and reaper.
-WORKER_SERVICES = ["executions.sending.Sender"]
+WORKER_SERVICES = ["executions.sending.Sender", "executions.notify.Notifier"]
+NOTIFY_SECONDS = env.float("NOTIFY_SECONDS", default=5.0)
+# No mail is sent until EMAIL_URL names a server: smtp+tls://user:password@mail.example.com:587
+EMAIL_CONFIG: dict[str, Any] = env.email_url("EMAIL_URL", default="dummymail://")
+EMAIL_BACKEND = EMAIL_CONFIG["EMAIL_BACKEND"]
+EMAIL_HOST = EMAIL_CONFIG.get("EMAIL_HOST") or "localhost"
+EMAIL_PORT = EMAIL_CONFIG.get("EMAIL_PORT") or 25
+EMAIL_HOST_USER = EMAIL_CONFIG.get("EMAIL_HOST_USER") or ""
+EMAIL_HOST_PASSWORD = EMAIL_CONFIG.get("EMAIL_HOST_PASSWORD") or ""
+EMAIL_USE_TLS = bool(EMAIL_CONFIG.get("EMAIL_USE_TLS"))
+EMAIL_USE_SSL = bool(EMAIL_CONFIG.get("EMAIL_USE_SSL"))
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="agent-team-builder@localhost")
+# Where people reach the admin, for links in mails.
+PUBLIC_URL = env.str("PUBLIC_URL", default="http://127.0.0.1:8000")
 WEBHOOK_SECONDS = env.float("WEBHOOK_SECONDS", default=1.0)
 TENANT_RUN_LIMIT = env.int("TENANT_RUN_LIMIT", default=1000)
 

@@ -8,6 +8,7 @@ import uuid
 
 from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
+from django.db.models import functions
 from django.utils import timezone
 
 from executions.schedule_models import Schedule  # noqa: F401 - here Django finds the app's models
@@ -235,6 +236,9 @@ class Approval(TenantModel):
     args_hash = models.CharField(max_length=64)
     asked_at = models.DateTimeField(default=timezone.now)
     expires_at = models.DateTimeField(null=True)
+    notify_at = models.DateTimeField(
+        null=True, db_default=functions.Now(), help_text="when people are to be told by mail; none: they were"
+    )
     decision = models.CharField(max_length=10, blank=True, choices=Decision.choices)
     decided_by = models.CharField(max_length=200, blank=True)
     decided_at = models.DateTimeField(null=True)
@@ -244,6 +248,7 @@ class Approval(TenantModel):
         constraints = [models.UniqueConstraint(fields=["execution", "step_key"], name="approval_once")]
         indexes = [
             models.Index(fields=["expires_at"], name="approval_undecided", condition=models.Q(decision="")),
+            models.Index(fields=["notify_at"], name="approval_untold", condition=models.Q(decision="")),
         ]
 
     def __str__(self) -> str:

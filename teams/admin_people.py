@@ -39,7 +39,7 @@ class MembershipAdmin(TenantModelAdmin):
         return member.user.get_username()
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        return ["username", "role", "created_at"] if obj else ["username", "role"]
+        return ["username", "role", "notify_approvals", "created_at"] if obj else ["username", "role"]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return ["username", "created_at"] if obj else []

@@ -227,7 +227,7 @@ class MembershipForm(ServiceForm):
 
     class Meta:
         model = Membership
-        fields = ["role"]
+        fields = ["role", "notify_approvals"]
 
     def store(self) -> None:
         role = self.cleaned_data["role"]
@@ -235,7 +235,8 @@ class MembershipForm(ServiceForm):
             saved = member_add(actor=self.actor, username=self.cleaned_data["username"].strip(), role=role)
             self.instance.pk, self.instance.user = saved.pk, saved.user
         else:
-            member_change(actor=self.actor, member_id=self.instance.pk, role=role)
+            told = self.cleaned_data["notify_approvals"]
+            member_change(actor=self.actor, member_id=self.instance.pk, role=role, notify_approvals=told)
 
 
 def in_reading_order(config: Any) -> Any:

@@ -1,5 +1,7 @@
 """Who belongs to a tenant, and as what. Users are the platform's; a tenant's admin gives and takes memberships only."""
 
+from typing import Any
+
 from django.contrib.auth import get_user_model
 
 from teams import audit
@@ -26,14 +28,21 @@ def member_add(*, actor: Actor, username: str, role: str, reason: str = "") -> M
     return member
 
 
-def member_change(*, actor: Actor, member_id: int, role: str, reason: str = "") -> Membership:
-    """Give a member another role. Raises `NotFound`, or `Conflict` when nobody would be left as admin."""
+def member_change(
+    *, actor: Actor, member_id: int, role: str, notify_approvals: bool | None = None, reason: str = ""
+) -> Membership:
+    """Give a member another role, or (not) mails about approvals.
+
+    Raises `NotFound`, or `Conflict` when nobody would be left as admin.
+    """
     actor.require("members:write")
     with tenant(actor.tenant_id):
         member = _locked(member_id)
         before = _plain(member)
         _keep_an_admin(member, becomes=role)
         member.role = Role(role)
+        if notify_approvals is not None:
+            member.notify_approvals = notify_approvals
         _store(member, actor, reason)
         audit.record(actor, "member.change", member, before=before, after=_plain(member), reason=reason)
     return member
@@ -69,5 +78,6 @@ def _store(member: Membership, actor: Actor, reason: str) -> None:
     member.save()
 
 
-def _plain(member: Membership) -> dict[str, str]:
-    return {"username": member.user.get_username(), "role": str(member.role)}
+def _plain(member: Membership) -> dict[str, Any]:
+    told = {"notify_approvals": True} if member.notify_approvals else {}
+    return {"username": member.user.get_username(), "role": str(member.role), **told}

@@ -58,6 +58,10 @@ class Membership(TenantModel):
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
     role = models.CharField(max_length=10, choices=Role.choices, default=Role.VIEWER)
+    notify_approvals = models.BooleanField(
+        "mail about approvals", default=False, db_default=False,
+        help_text="an e-mail when a run waits for a decision; operators and admins only",
+    )  # fmt: skip
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     history = tenant_history()

@@ -21,6 +21,7 @@ KNOWN = {
     "reap_v1": "what the reaper does for all tenants each second, without approvals",
     "reap_v2": "what the reaper does for all tenants each second",
     "queue_v1": "counts and ages of the open runs of all tenants, for operators and /health",
+    "claim_notices_v1": "which decisions people are to be told of, of whatever tenant",
     "claim_deliveries_v1": "which deliveries to webhooks are due, of whatever tenant",
     "due_schedules_v1": "which schedules are due, of whatever tenant",
 }

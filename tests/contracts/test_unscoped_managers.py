@@ -39,6 +39,7 @@ RAW_SQL = {
     "executions/stream.py": "sends a Redis pipeline, no SQL",
     "executions/follow.py": "asks for a run's news through tenancy.ask, naming the tenant at each table",
     "executions/facts.py": "asks inside a scope what a run starts from, naming the tenant at each table",
+    "executions/notify.py": "calls claim_notices_v1 on its thread's own connection",
     "executions/sending.py": "calls claim_deliveries_v1 on its thread's own connection",
     "executions/scheduling.py": "asks due_schedules_v1 which schedules are due, before a scope is open",
     "agents/registry.py": "asks inside a scope what teams are built with, and the directory of tenants",
