@@ -30,6 +30,10 @@ def main() -> int:
         }  # fmt: skip
         django.setup()
         call_command("migrate", verbosity=0)
+        if given.fair:
+            from tests.chaos import fair
+
+            return fair.measure(services, given.slots)
         return _report(given, _storm(given, services, model))
 
 
@@ -77,6 +81,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--lease", type=float, default=3.0, help="LEASE_SECONDS of the workers (3)")
     parser.add_argument("--latency", type=float, default=400.0, help="milliseconds of a model call (400)")
     parser.add_argument("--patience", type=float, default=60.0, help="a run is lost when nothing happens for so long")
+    parser.add_argument("--fair", action="store_true", help="no storm: measure fair use between two tenants")
     return parser.parse_args()
 
 

@@ -246,3 +246,12 @@ def test_claims_of_many_from_many_workers_never_wait_in_a_ring_and_overshoot_not
 
     assert sum(together(6, work)) == 120
     assert [sql.running(db, who) for who in people] == [0, 0, 0, 0]
+
+
+def test_a_thousand_queued_runs_delay_another_tenants_single_run_by_no_more_than_one_slot(db, alice, charlie):
+    sql.queue(db, alice, 1000)
+    for _ in range(8):
+        sql.claim(db)  # all slots of a worker
+    (single,) = sql.queue(db, charlie)
+    # Slots come free one after the other: the single run has the first, or alice one more and then it.
+    assert single in {sql.claim(db).execution_id for _ in range(2)}
