@@ -13,7 +13,7 @@ RUN useradd --system --no-create-home atb
 
 # The dependencies first: they change less often than the code, so their layer is reused.
 COPY pyproject.toml constraints.txt LICENSE ./
-RUN pip install --constraint constraints.txt --editable '.[anthropic,otel]'
+RUN pip install --constraint constraints.txt --editable '.[anthropic,embeddings,otel]'
 
 COPY . .
 # Collecting needs settings that load, not secrets: this value is in no layer's environment.
