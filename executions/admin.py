@@ -12,6 +12,7 @@ from django.utils.safestring import SafeString
 from executions import life
 from executions.admin_runs import ExecutionAdmin
 from executions.admin_schedules import ScheduleAdmin
+from executions.admin_waiting import ApprovalAdmin
 from executions.admin_webhooks import DeliveryAdmin, WebhookAdmin
 from executions.models import Approval, Execution, Step, TenantSlots, Worker
 from executions.schedule_models import Schedule
@@ -39,20 +40,6 @@ class StepAdmin(ReadOnlyAdmin):
     @admin.display(description="shown")
     def shown_display(self, step: Step) -> SafeString | str:
         return pretty(step.display)
-
-
-class ApprovalAdmin(ReadOnlyAdmin):
-    """Decisions runs wait for, or waited for."""
-
-    scope_to_view = "executions:read"
-    list_display = ["step_key", "execution", "asked_at", "expires_at", "decision", "decided_by"]
-    list_filter = ["decision"]
-    actions = None
-    fields = ["execution", "step_key", "shown_args", "asked_at", "expires_at", "decision", "decided_by", "note"]
-
-    @admin.display(description="arguments")
-    def shown_args(self, approval: Approval) -> SafeString | str:
-        return pretty(approval.args)
 
 
 class TenantSlotsAdmin(ReadOnlyAdmin):

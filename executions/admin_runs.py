@@ -11,6 +11,8 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 from django.utils.safestring import SafeString
 
+from executions.admin_waiting import ResolveForm, may_decide, questions_of
+from executions.approvals import DECIDE, execution_release, step_resolve
 from executions.models import OPEN, Execution, Source, Status, Step
 from executions.services import execution_cancel, execution_retry, execution_start
 from teams import strict_json
@@ -22,6 +24,11 @@ from teams.services import team_get
 
 _BIG = ("resolved_spec", "result", "idempotency_hash")
 _STEPS_SHOWN = 300
+_FITTING = {
+    "cancel": OPEN,
+    "retry": [Status.FAILED, Status.CANCELLED],
+    "release": [Status.QUARANTINED],
+}
 _ENDING = {
     "cancel": (
         "A run in a worker's hands stops before its next model call; the call in hand is still paid.",
@@ -30,6 +37,14 @@ _ENDING = {
     "retry": (
         "The run is queued again: recorded answers are used as they are and not paid twice.",
         "It keeps the team version it was started with.",
+    ),
+    "release": (
+        "Three workers were lost while they held this run. It is queued once more; recorded answers are kept.",
+        "If it takes down its workers again, it is quarantined again.",
+    ),
+    "resolve": (
+        "A worker was lost in the middle of this call, and nobody knows whether it happened. Look in the other system.",
+        "A failed run can be tried again once its lost calls are resolved.",
     ),
 }
 
@@ -68,7 +83,12 @@ class ExecutionAdmin(ReadOnlyAdmin):
     """Runs with their steps. Only `display` is shown: `result` is for replays and not redacted."""
 
     scope_to_view = "executions:read"
-    object_pages = {"cancel": "Cancel", "retry": "Try again"}
+    object_pages = {
+        "cancel": "Cancel",
+        "retry": "Try again",
+        "release": "Release",
+        "resolve": "Say what became of a lost call",
+    }
     list_display = ["id", "team", "version", "status", "source", "actor", "created_at", "finished_at", "cost"]
     list_filter = ["status", "source"]
     list_select_related = ["team"]
@@ -106,8 +126,9 @@ class ExecutionAdmin(ReadOnlyAdmin):
 
     def offers(self, request: HttpRequest, obj: Execution, name: str) -> bool:
         actor = acting(request)
-        fitting = OPEN if name == "cancel" else [Status.FAILED, Status.CANCELLED]
-        return actor is not None and "executions:run" in actor.scopes and obj.status in fitting
+        if name == "resolve":
+            return may_decide(request) and questions_of(obj)["unknown_steps"].exists()
+        return actor is not None and "executions:run" in actor.scopes and obj.status in _FITTING[name]
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
@@ -115,6 +136,7 @@ class ExecutionAdmin(ReadOnlyAdmin):
         steps = Step.objects.none()
         if run := self.get_object(request, object_id):
             steps = Step.objects.filter(execution_id=run.pk).defer("request", "result").order_by("seq")
+            extra_context = {**questions_of(run), "may_decide": may_decide(request), **(extra_context or {})}
         shown = [{"row": step, "text": _text_of(step)} for step in steps[: _STEPS_SHOWN + 1]]
         context = {"steps": shown[:_STEPS_SHOWN], "more_steps": len(shown) > _STEPS_SHOWN, **(extra_context or {})}
         return super().change_view(request, object_id, form_url, context)
@@ -141,6 +163,23 @@ class ExecutionAdmin(ReadOnlyAdmin):
     def retry_page(self, request: HttpRequest, object_id: UUID) -> HttpResponse:
         """Confirm and queue again."""
         return self._end(request, object_id, "retry", execution_retry, "The run is queued again.")
+
+    def release_page(self, request: HttpRequest, object_id: UUID) -> HttpResponse:
+        """Confirm and queue a quarantined run."""
+        return self._end(request, object_id, "release", execution_release, "The run is queued again.")
+
+    def resolve_page(self, request: HttpRequest, object_id: UUID) -> HttpResponse:
+        """Ask what became of a tool call whose worker was lost."""
+        actor, run = required_actor(request, DECIDE), self.found(request, object_id)
+        keys, button = [step.key for step in questions_of(run)["unknown_steps"]], self.object_pages["resolve"]
+        form = ResolveForm(keys, request.POST or None)
+        if request.method == "POST" and form.is_valid():
+            given = form.cleaned_data
+            said = {"key": given["step"], "outcome": given["outcome"], "note": given["note"]}
+            if attempt(request, lambda: step_resolve(actor=actor, execution_id=run.id, **said)):
+                messages.success(request, "What became of the call is recorded.")
+            return self.back_to(run.id)
+        return self.confirm(request, run, title=button, consequences=_ENDING["resolve"], button="Record", form=form)
 
     def _end(self, request: HttpRequest, object_id: UUID, name: str, service: Any, done: str) -> HttpResponse:
         actor, run = required_actor(request, "executions:run"), self.found(request, object_id)
