@@ -10,10 +10,18 @@ from rest_framework.response import Response
 
 from executions import api_shapes as shapes
 from executions import follow
+from executions.budgets import Limits
 from executions.conversation import conversation_log
 from executions.hooks import RunWebhook
 from executions.models import Execution, Status, Step
-from executions.services import Started, execution_cancel, execution_get, execution_retry, execution_start
+from executions.services import (
+    Started,
+    execution_cancel,
+    execution_get,
+    execution_raise_budget,
+    execution_retry,
+    execution_start,
+)
 from teams.api_base import ApiView
 from teams.api_schema import LOCATION, describe
 from teams.api_shapes import TEAM_ID, WhyBody, page_example
@@ -193,6 +201,35 @@ class ExecutionRetry(ApiView):
         return self.answer(_detail(run), 202, Location=_address(run.id))
 
 
+class ExecutionBudget(ApiView):
+    """What one run may use."""
+
+    scopes: ClassVar = {"POST": _RUN}
+
+    @describe(
+        "Raise the budget of an execution",
+        answer=shapes.ExecutionDetail,
+        example=shapes.QUEUED_EXAMPLE,
+        status=202,
+        body=shapes.RaiseBudget,
+        body_example={"tokens": 50_000, "reason": "worth it"},
+        problems={
+            404: _NO_RUN,
+            409: "the run is running; only one that is budget_exceeded goes on with another budget",
+        },
+        headers=[LOCATION],
+    )
+    def post(self, _request: Request, execution_id: UUID) -> Response:
+        """Let a run that is `budget_exceeded` go on: recorded answers are used as they are and not paid twice.
+
+        When it was the tenant's limit that had no room, leave all limits out to have it tried again.
+        """
+        body = self.body(shapes.RaiseBudget)
+        limits, reason = body.limits(), body.reason
+        run = execution_raise_budget(actor=self.actor, execution_id=execution_id, limits=limits, reason=reason)
+        return self.answer(_detail(run), 202, Location=_address(run.id))
+
+
 # --- answers ----------------------------------------------------------------------------------------------------------
 
 
@@ -205,6 +242,7 @@ def _started(view: ApiView, team_id: UUID, body: shapes.RunTeam) -> Response:
         idempotency_key=view.request.headers.get("Idempotency-Key"),
         stream_tokens=body.stream,
         webhook=RunWebhook(**body.webhook.model_dump()) if body.webhook else None,
+        budget=body.budget.limits() if body.budget else None,
     )
     headers = {"Location": _address(started.execution.id)}
     if started.replayed:
@@ -241,11 +279,20 @@ def _detail(run: Execution, log: list[dict[str, Any]] | None = None) -> shapes.E
         final_answer=(run.display or {}).get("final_answer"),
         last_event_id=run.event_seq,
         conversation_log=None if log is None else [shapes.LogEntry(**entry) for entry in log],
+        budget=_budget(run),
     )
 
 
 execution_answer = _detail
 """For the other views that answer with a run."""
+
+
+def _budget(run: Execution) -> shapes.BudgetShown | None:
+    if run.budget is None:
+        return None
+    limits = Limits.of(run.budget)
+    usd = follow.money(limits.usd)
+    return shapes.BudgetShown(tokens=limits.tokens, usd=usd, steps=limits.steps, seconds=limits.seconds)
 
 
 def _log(run: Execution) -> list[dict[str, Any]]:
@@ -259,5 +306,6 @@ urlpatterns = [
     path("executions/<id:execution_id>/steps", ExecutionSteps.as_view(), name="execution-steps"),
     path("executions/<id:execution_id>/cancel", ExecutionCancel.as_view(), name="execution-cancel"),
     path("executions/<id:execution_id>/retry", ExecutionRetry.as_view(), name="execution-retry"),
+    path("executions/<id:execution_id>/budget", ExecutionBudget.as_view(), name="execution-budget"),
     path("teams/<id:team_id>/execute", TeamExecute.as_view(), name="team-execute"),
 ]

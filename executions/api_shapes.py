@@ -1,23 +1,16 @@
 """What the API of runs takes and gives, with the examples its documentation shows."""
 
 from datetime import datetime
+from decimal import Decimal
 from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import AfterValidator, Field, WithJsonSchema
-from pydantic.json_schema import SkipJsonSchema
 
+from executions.budgets import Limits
 from executions.models import Source, Status, StepKind, StepState
-from teams.api_shapes import TEAM_ID, Version
+from teams.api_shapes import TEAM_ID, Reason, Version
 from teams.shapes import Answer, Body, Moment, PageQuery, Query
-
-
-def _not_yet(value: Any) -> Any:
-    raise ValueError(f"is not available yet: leave it out (got {type(value).__name__})")
-
-
-NotYet = SkipJsonSchema[Annotated[Any, AfterValidator(_not_yet)]]
-"""Known by name, so that the refusal can say more than "unknown"; not documented."""
 
 
 def _text_or_object(value: Any) -> Any:
@@ -44,6 +37,39 @@ class RunHook(Body):
     events: list[str] | None = Field(None, description="Null: every event.")
 
 
+class Budget(Body):
+    """What a run may use; left out: no limit of that kind."""
+
+    tokens: Annotated[int, Field(ge=1, le=10**12)] | None = Field(None, description="In and out together.")
+    usd: Annotated[float, Field(ge=0.000001, le=10**6)] | None = Field(
+        None, description="US dollars; the price of each model must be known."
+    )
+    steps: Annotated[int, Field(ge=1, le=10**6)] | None = Field(None, description="Calls to models and tools.")
+    seconds: Annotated[float, Field(ge=0.1, le=10**7)] | None = Field(
+        None, description="Spent in calls; time in the queue or waiting for a person does not count."
+    )
+
+    def limits(self) -> Limits:
+        """As the services take them."""
+        usd = None if self.usd is None else Decimal(repr(self.usd)).quantize(Decimal("0.00000001"))
+        return Limits(self.tokens, usd, self.steps, self.seconds)
+
+
+class RaiseBudget(Budget):
+    """New limits, each above the old one; what is left out stays."""
+
+    reason: Reason = ""
+
+
+class BudgetShown(Answer):
+    """What a run may use; null: no limit of that kind."""
+
+    tokens: int | None
+    usd: str | None = Field(description="US dollars with 8 decimals.")
+    steps: int | None
+    seconds: float | None
+
+
 class RunTeam(Body):
     """What a team is to run with."""
 
@@ -54,7 +80,7 @@ class RunTeam(Body):
         description="Send model tokens to `events` from the first call on; else from the first call made while somebody"
         " reads `events`.",
     )
-    budget: NotYet = None
+    budget: Budget | None = Field(None, description="What the run may use before it stops; null: no limit.")
     webhook: RunHook | None = Field(None, description="Told of this run alone; needs the scope webhooks:write.")
 
 
@@ -148,6 +174,7 @@ class ExecutionDetail(ExecutionRow):
     final_answer: str | None = Field(description="Null until the run has succeeded.")
     last_event_id: int = Field(description="Number of its newest event.")
     conversation_log: list[LogEntry] | None = Field(description="Null unless asked for.")
+    budget: BudgetShown | None = Field(description="Null: nothing but the tenant's limits.")
 
 
 class StepAnswer(Answer):
@@ -209,6 +236,7 @@ DETAIL_EXAMPLE: dict[str, Any] = {
     "final_answer": _ANSWER,
     "last_event_id": 4,
     "conversation_log": None,
+    "budget": None,
 }
 QUEUED_EXAMPLE: dict[str, Any] = {
     **DETAIL_EXAMPLE,

@@ -9,7 +9,7 @@ Numbers are the provider's own where it tells them; where it does not, what was 
 
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -134,17 +134,19 @@ class Purse:
     tenant_id: UUID
     budget: RunBudget
     tenant_limited: bool
+    held: Callable[[Callable[[], Any]], Any]
+    """Asks the database, again and again while it is away and the lease holds."""
 
     @classmethod
-    def of(cls, claimed: engine.Claimed) -> Self | None:
+    def of(cls, claimed: engine.Claimed, held: Callable[[Callable[[], Any]], Any]) -> Self | None:
         """The run's purse; None for a run that nothing limits. Asks the database for limited runs alone."""
         if not claimed.spec.get("limited"):
             return None
-        spent = engine.spent(claimed.tenant_id, claimed.execution_id)
+        spent: engine.Spent = held(lambda: engine.spent(claimed.tenant_id, claimed.execution_id))
         budget = RunBudget(
             Limits.of(spent.budget), Amount(spent.tokens, spent.usd), steps=spent.steps, seconds=spent.ms / 1000
         )
-        return cls(claimed.tenant_id, budget, spent.tenant_limited)
+        return cls(claimed.tenant_id, budget, spent.tenant_limited, held)
 
     @contextmanager
     def model_call(self, request: ChatRequest, answer_tokens: int) -> Iterator[Call]:
@@ -169,19 +171,16 @@ class Purse:
         finally:
             self.budget.settle(call.most, call.took, time.monotonic() - started)
             if day is not None:
-                engine.settle_day(
-                    self.tenant_id, day, (call.most.tokens, call.most.usd), (call.took.tokens, call.took.usd)
-                )
+                had, took = (call.most.tokens, call.most.usd), (call.took.tokens, call.took.usd)
+                self.held(lambda: engine.settle_day(self.tenant_id, day, had, took))
 
-    @contextmanager
-    def tool_call(self) -> Iterator[None]:
-        """Call a tool inside: it takes a step and time. Raises `BudgetRefused` before anything is called."""
+    def tool_begins(self) -> None:
+        """Count a tool's call as a step. Raises `BudgetRefused` before anything is called."""
         self.budget.reserve(Amount())
-        started = time.monotonic()
-        try:
-            yield
-        finally:
-            self.budget.settle(Amount(), Amount(), time.monotonic() - started)
+
+    def tool_took(self, ms: int) -> None:
+        """Count the time a tool's call took."""
+        self.budget.settle(Amount(), Amount(), ms / 1000)
 
     def _bounded(self, request: ChatRequest, answer_tokens: int) -> ChatRequest:
         parameters = {**request.parameters, "max_tokens": request.parameters.get("max_tokens") or answer_tokens}
@@ -192,7 +191,7 @@ class Purse:
     def _reserve_day(self, most: Amount) -> Any:
         if not self.tenant_limited:
             return None
-        day = engine.reserve_day(self.tenant_id, most.tokens, most.usd)
+        day: engine.Day | None = self.held(lambda: engine.reserve_day(self.tenant_id, most.tokens, most.usd))
         if day is not None and day.refused:
             needed = most.tokens if day.refused == "tokens_per_day" else most.usd
             raise refusal(day.refused, day.allowed, day.used, needed)

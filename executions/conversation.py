@@ -50,7 +50,7 @@ def _tool_calls(spoken: Sequence[Step], steps: Sequence[Step]) -> list[dict[str,
     made = {step.key.rpartition(":")[0]: step for step in steps if step.kind == StepKind.TOOL}
     if not made:
         return [raw for _step, _place, raw in called]
-    return [_called(raw, made.get(f"{step.key}/tool{place}")) for step, place, raw in called]
+    return [_called(raw, made.get(f"{step.key.removesuffix('/fallback')}/tool{place}")) for step, place, raw in called]
 
 
 def _called(raw: dict[str, Any], step: Step | None) -> dict[str, Any]:

@@ -16,6 +16,7 @@ import orjson
 from django.db import InterfaceError, OperationalError
 
 from executions import engine, stream
+from executions.budgets import Purse
 from executions.control import Fenced, NonDeterminism
 from executions.faults import faultpoint
 from executions.shown import cleaned
@@ -62,6 +63,9 @@ class Journal:
     asks: list[dict[str, Any]] = field(default_factory=list)
     """What people are to be asked when the run parks; see finish_v2."""
 
+    purse: Purse | None = None
+    """What a limited run may still use."""
+
     def step(self, place: StepPlace, request: dict[str, Any], do: Callable[[], Outcome]) -> dict[str, Any]:
         """Return the recorded result for this key, or do it, record it and return it.
 
@@ -81,9 +85,11 @@ class Journal:
         self._write(place, "done", request, wanted, outcome)
         return {**outcome.result, "tokens_in": outcome.tokens_in, "tokens_out": outcome.tokens_out}
 
-    def before_call(self, place: StepPlace) -> None:  # noqa: ARG002
+    def before_call(self, place: StepPlace) -> None:
         """Stands before each call to a model or a tool (`place.kind`); raises instead of starting something new."""
         self.worker.check(self.hold)
+        if self.purse and place.kind == "tool":
+            self.purse.tool_begins()
 
     def ask(self, question: dict[str, Any]) -> None:
         """Keep what a person is to be asked until the run parks."""

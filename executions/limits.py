@@ -10,6 +10,9 @@ from django.db import IntegrityError, connection
 from django.db.models import F, Func, JSONField, Sum
 from django.utils import timezone
 
+from agents.llm import cost
+from executions.budgets import Limits
+from executions.facts import Limited
 from executions.models import Execution, Step, TenantDay, TenantLimits, TenantSlots
 from teams import audit
 from teams.access import Actor
@@ -167,6 +170,44 @@ def _hold_to_them(row: TenantLimits) -> None:
         runs=Execution.objects.filter(created_at__gte=today).count(),
     )
     TenantDay.objects.bulk_create([first], ignore_conflicts=True)
+
+
+def limited_by(spec: Mapping[str, Any], budget: Limits | None, day: Limited) -> dict[str, Any]:
+    """What a run's spec says of limits: nothing, or that there are some. Raises `Conflict` for a limit in money where a
+    model has no price: nobody could hold it."""
+    budgeted = budget is not None and budget.stored() is not None
+    if not budgeted and not day.tokens and not day.usd:
+        return {}
+    if day.usd or (budget is not None and budget.usd is not None):
+        _require_prices(spec, "the tenant's limit" if day.usd else "a budget")
+    return {"limited": True}
+
+
+def raised(old: Limits, new: Limits, stopped_by: str) -> Limits:
+    """The old budget with new limits, each above the old one. The limit that stopped the run must be among them, unless
+    it was the tenant's. Raises `Invalid`."""
+    given = {name: value for name, value in vars(new).items() if value is not None}
+    problems = []
+    for name, value in given.items():
+        before = getattr(old, name)
+        if before is None or value <= before:
+            was = "it has none" if before is None else f"it is {before}"
+            problems.append(Located(loc=name, msg=f"must be above the run's limit ({was}); leave out what is to stay"))
+    if not stopped_by.endswith("_per_day") and stopped_by not in given:
+        problems.append(Located(loc=stopped_by, msg="is what stopped the run: give a higher limit"))
+    _refuse(problems)
+    return replace(old, **given)
+
+
+def _require_prices(spec: Mapping[str, Any], whose: str) -> None:
+    models = [(agent["provider"], agent["model"]) for agent in spec["agents"].values()]
+    models += [tuple(agent["fallback"]) for agent in spec["agents"].values() if agent.get("fallback")]
+    unknown = sorted({f"{name}:{model}" for name, model in models if cost(name, model, 1, 1) is None})
+    if unknown:
+        raise Conflict(
+            f"{whose} in usd needs the price of each model, and that of {', '.join(unknown)} is not known: "
+            "set it in LLM_PROVIDERS_FILE, or limit tokens instead"
+        )
 
 
 def admit_run() -> None:

@@ -14,6 +14,12 @@ SPREAD_SECONDS: Final = 2.0
 """Runs that wait for the same moment come back within so many seconds of it."""
 
 
+def is_last(error: LLMError, tries: int) -> bool:
+    """Whether the same model is not to be asked again for now: a fallback may stand in."""
+    lasting = not error.retryable or tries + 1 >= settings.RETRY_MAX_TRIES
+    return lasting or isinstance(error, BreakerOpen)
+
+
 def outcome_after(error: LLMError, tries: int, seconds_left: float | None) -> dict[str, Any]:
     """What becomes of a run: `retry_wait` while trying again can help and there is time for it, else `failed`.
 

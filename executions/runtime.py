@@ -1,20 +1,23 @@
 """Claim a run, let its team talk, write how it ended. The only place where an exception becomes a status."""
 
 import logging
-import random
 import time
-from dataclasses import dataclass
+from contextlib import nullcontext
+from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 
 from agents import tools
-from agents.llm import ChatAnswer, ChatRequest, LLMError, chat_model, cost
+from agents.llm import BreakerOpen, ChatAnswer, ChatRequest, LLMError, chat_model, cost, providers
 from executions import engine, stream, telemetry
-from executions.control import ApprovalNeeded, Cancelled, EffectUnknown, Fenced, NonDeterminism, Released
+from executions.budgets import Purse
+from executions.control import ApprovalNeeded, BudgetRefused, Cancelled, EffectUnknown, Fenced, NonDeterminism, Released
 from executions.graph import NodeCall, RunSpec, Spoken, run_team
 from executions.journal import Journal, Outcome, StepPlace, while_held
+from executions.prompts import answer_tokens
+from executions.retries import described, failed, is_last, outcome_after
 from executions.runspec import AgentRun, Message
 from executions.shown import cleaned
 from executions.storable import storable
@@ -23,10 +26,6 @@ from executions.turns import Said, ToolCall, take_turn
 from executions.worker import Hold, Worker
 
 logger = logging.getLogger(__name__)
-
-BACKOFF_BASE_SECONDS = 1.0
-BACKOFF_CAP_SECONDS = 60.0
-
 
 Taken = tuple[Hold, engine.Claimed]
 """A run that was claimed and is held, not yet carried."""
@@ -65,6 +64,8 @@ class _Run:
     hold: Hold
     claimed: engine.Claimed
     watch: telemetry.RunWatch
+    purse: Purse | None = None
+    claimed_at: float = field(default_factory=time.monotonic)
 
     def carry(self) -> None:
         """Run the team and write the outcome; a run that is no longer ours is left alone."""
@@ -89,7 +90,10 @@ class _Run:
     def _outcome(self) -> dict[str, Any]:
         journal = Journal(self.worker, self.hold, self.claimed.journal)
         try:
+            self.purse = journal.purse = Purse.of(self.claimed, lambda ask: while_held(self.hold, ask))
             return self._talk(journal)
+        except BudgetRefused as refused:
+            return {"status": "budget_exceeded", "error": refused.error}
         except Cancelled:
             return {"status": "cancelled"}
         except Released:
@@ -99,10 +103,10 @@ class _Run:
         except LLMError as error:
             return self._after(error)
         except NonDeterminism as error:
-            return _failed("non_deterministic", str(error))
+            return failed("non_deterministic", str(error))
         except Exception:  # the run's outer edge: without a status its lease would be renewed for ever
             logger.exception("run %s failed inside", self.hold.execution_id)
-            return _failed("internal_error", "an error inside the product ended this run; its log says more")
+            return failed("internal_error", "an error inside the product ended this run; its log says more")
 
     def _talk(self, journal: Journal) -> dict[str, Any]:
         spec = RunSpec.from_dict(self.claimed.spec)
@@ -135,13 +139,46 @@ class _Run:
             "provider": agent.provider, "model": agent.model, "parameters": _parameters(agent, may_call=may_call),
             "messages": messages,
         }  # fmt: skip
+        instead = StepPlace(f"{place.key}/fallback", place.kind, place.role, place.round, place.turn)
+        if agent.fallback is None:
+            return self._said(journal, call, place, request)
+        other = {**request, "provider": agent.fallback[0], "model": agent.fallback[1]}
+        if instead.key in journal.done:
+            return self._said(journal, call, instead, other)
+        try:
+            return self._said(journal, call, place, request)
+        except LLMError as error:
+            if not is_last(error, self.claimed.tries):
+                raise
+            return self._said_instead(journal, call, instead, other, error)
+
+    def _said(self, journal: Journal, call: NodeCall, place: StepPlace, request: dict[str, Any]) -> Said:
+        """The recorded answer, or one asked for now and recorded before it is used."""
         started = time.monotonic()
         try:
             said = journal.step(place, request, lambda: self._ask(place, call, request))
+        except BreakerOpen:
+            raise  # no call was made, so there is nothing to record
         except LLMError as error:
-            journal.failed(place, request, _described(error), _ms_since(started))
+            journal.failed(place, request, described(error), _ms_since(started))
             raise
         return Said(said["text"], said["tool_calls"], said["tokens_in"], said["tokens_out"], said["ms"])
+
+    def _said_instead(
+        self, journal: Journal, call: NodeCall, place: StepPlace, request: dict[str, Any], error: LLMError
+    ) -> Said:
+        """The fallback's answer. It is asked once: when it does not help, the run has failed, or goes on waiting for a
+        provider that is left alone for now."""
+        name = f"{request['provider']}:{request['model']}"
+        if f"{place.key}/why" not in journal.done:
+            journal.note(f"{place.key}/why", f"{call.role}: {name} is asked instead, because: {error} ({error.code})")
+        try:
+            return self._said(journal, call, place, request)
+        except LLMError as second:
+            if isinstance(error, BreakerOpen):
+                raise error from second
+            text = f"{error} The fallback model {name} did not help: {second}"
+            raise LLMError(text, code=error.code, retryable=False) from second
 
     def _use(self, journal: Journal, call: NodeCall, wanted: ToolCall) -> tools.ToolResult:
         """A tool call: the recorded result, or one made now."""
@@ -166,13 +203,17 @@ class _Run:
             asks = agent.asks_before_writes
             result = tools.call(context, wanted.name, wanted.arguments, step, asks_before_writes=asks)
             told.ended(result.code, result.content)
+        if self.purse:
+            self.purse.tool_took(result.ms)
         return result
 
     def _ask(self, place: StepPlace, call: NodeCall, request: dict[str, Any]) -> Outcome:
-        chat = ChatRequest(**request, timeout_s=self._seconds_for_a_call())
+        chat = _request(call.agent, request, self._seconds_for_a_call())
         # Reading an answer word by word costs six times the CPU of reading it whole, so it is done for watchers only.
         watched = bool(self.hold.watched or self.claimed.spec.get("stream")) and not call.sums_up
-        with telemetry.model_call(place.key, chat, streamed=watched) as told:
+        paying = self.purse.model_call(chat, answer_tokens(call.agent)) if self.purse else nullcontext()
+        with paying as paid, telemetry.model_call(place.key, chat, streamed=watched) as told:
+            chat = paid.request if paid else chat
             if watched:
                 with stream.TokenStream(self.hold.tenant_id, self.hold.execution_id, place.key) as tokens:
                     answer = chat_model(chat.provider, self.hold.tenant_id).chat(chat, tokens.write)
@@ -180,6 +221,8 @@ class _Run:
                 answer = chat_model(chat.provider, self.hold.tenant_id).chat(chat)
             price = cost(chat.provider, chat.model, answer.tokens_in, answer.tokens_out)
             told.answered(answer, price)
+            if paid:
+                paid.answered(answer)
         text = storable(answer.text)
         return Outcome(
             result={"text": text, "tool_calls": answer.tool_calls, "ms": answer.raw_ms, "model": answer.model},
@@ -191,24 +234,29 @@ class _Run:
             ms=answer.raw_ms,
         )
 
-    def _seconds_for_a_call(self) -> float:
+    def _seconds_left(self) -> float | None:
         left = self.claimed.seconds_left
+        return None if left is None else left - (time.monotonic() - self.claimed_at)
+
+    def _seconds_for_a_call(self) -> float:
+        left = self._seconds_left()
         limit: float = settings.LLM_TIMEOUT_SECONDS
         return limit if left is None else max(1.0, min(limit, left))
 
     def _after(self, error: LLMError) -> dict[str, Any]:
-        """Try again later while the error is retryable and tries are left; else the run has failed."""
-        tries = self.claimed.tries + 1
-        if not error.retryable or tries >= settings.RETRY_MAX_TRIES:
-            return {**_failed(error.code, str(error)), "tries": tries}
-        wait = max(error.retry_after or 0.0, backoff_seconds(tries))
-        return {"status": "retry_wait", "tries": tries, "retry_seconds": wait, "error": _described(error)}
+        return outcome_after(error, self.claimed.tries, self._seconds_left())
 
 
-def backoff_seconds(tries: int) -> float:
-    """Full jitter: anything up to base * 2^(tries-1), so that runs that failed together do not return together.
-    https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/"""
-    return random.uniform(0, min(BACKOFF_CAP_SECONDS, BACKOFF_BASE_SECONDS * 2 ** (tries - 1)))  # noqa: S311
+def _request(agent: AgentRun, request: dict[str, Any], timeout_s: float) -> ChatRequest:
+    """What is sent. A fallback is not sent parameters that its provider does not take; they were the model's own."""
+    chat = ChatRequest(**request, timeout_s=timeout_s)
+    entry = providers().get(chat.provider)
+    if entry is None or (chat.provider, chat.model) == (agent.provider, agent.model):
+        return chat
+    refused = set(entry.refused(chat.parameters))
+    if "tools" in refused:
+        refused.add("tool_choice")
+    return replace(chat, parameters={name: value for name, value in chat.parameters.items() if name not in refused})
 
 
 def _place(call: NodeCall, number: int) -> StepPlace:
@@ -234,14 +282,6 @@ def _display(call: NodeCall, text: str, answer: ChatAnswer) -> dict[str, Any]:
     if call.sums_up:
         return {"note": f"The first {call.sums_up} turns, summed up for {call.role}: {text}", "model": answer.model}
     return {"name": call.name, "message": text, "tool_calls": answer.tool_calls, "model": answer.model}
-
-
-def _described(error: LLMError) -> dict[str, Any]:
-    return {"code": error.code, "message": str(error), "retryable": error.retryable}
-
-
-def _failed(code: str, message: str) -> dict[str, Any]:
-    return {"status": "failed", "error": {"code": code, "message": message}}
 
 
 def _ms_since(started: float) -> int:

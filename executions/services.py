@@ -20,9 +20,11 @@ from agents.ready import ready_team
 from agents.registry import ResolvedAgent
 from agents.tools import CATALOGUE
 from executions import moves, tasks, webhooks
-from executions.facts import StartFacts, start_facts
+from executions.budgets import Limits
+from executions.facts import Limited, StartFacts, start_facts
 from executions.hooks import RunWebhook
-from executions.models import OPEN, Execution, Source, Status, TenantSlots
+from executions.limits import MARKED, admit_run, limited_by, raised
+from executions.models import OPEN, Execution, Source, Status, TenantLimits, TenantSlots
 from executions.moves import fresh_deadline, locked, move, tell, unknown_steps, withdraw_questions
 from executions.runspec import AgentRun, RunSpec, ToolSchema
 from teams import audit
@@ -59,18 +61,21 @@ def execution_start(
     source: str = Source.API,
     stream_tokens: bool = False,
     webhook: RunWebhook | None = None,
+    budget: Limits | None = None,
 ) -> Started:
     """Accept a run of a team's current version, or of an older one.
 
     Its model calls are streamed to watchers from the first word on with `stream_tokens`, or when a person started it;
-    else from the first call made while somebody watches. A `webhook` is told of this run alone.
+    else from the first call made while somebody watches. A `webhook` is told of this run alone. What does not fit
+    `budget` is not called, and the run stops.
 
     Raises `NotFound` (team or version), `Invalid` (input, key, webhook), `StoredConfigBroken`, and `Conflict` when
     the team cannot run now or the key was used for another request.
     """
     actor.require("executions:run")
     _checked(actor, input, idempotency_key, webhook)
-    body_hash = _body_hash(team_id, version, input, webhook)
+    budgeted = None if budget is None else budget.stored()
+    body_hash = _body_hash(team_id, version, input, webhook, budgeted)
     try:
         # One scope for the look and the write: what a run starts from is read and stored in five round trips.
         with tenant(actor.tenant_id):
@@ -78,10 +83,12 @@ def execution_start(
                 return Started(earlier, replayed=True)
             facts = start_facts(actor.tenant_id, team_id)
             pinned, spec = _resolved(actor, facts, version)
+            limited = limited_by(spec, budget, facts.limited)
             execution = Execution(
                 team_id=team_id,
                 version=pinned,
-                resolved_spec={**spec, "stream": stream_tokens or source in _BY_PEOPLE},
+                resolved_spec={**spec, **limited, "stream": stream_tokens or source in _BY_PEOPLE},
+                budget=budgeted,
                 input=input,
                 idempotency_key=idempotency_key or None,
                 idempotency_hash=body_hash if idempotency_key else "",
@@ -90,6 +97,8 @@ def execution_start(
                 deadline_at=fresh_deadline(),
                 has_webhooks=facts.has_webhooks or webhook is not None,
             )
+            if facts.limited.runs:
+                admit_run()
             _insert(execution, facts, webhook)
     except IntegrityError as error:
         # The same key at the same moment: the unique index let one through, this request is its replay.
@@ -140,6 +149,7 @@ def execution_retry(*, actor: Actor, execution_id: UUID, reason: str = "") -> Ex
         move(
             execution,
             Status.QUEUED,
+            **({"resolved_spec": MARKED} if TenantLimits.objects.exists() else {}),
             attempt=execution.attempt + 1,
             tries=0,
             recovery_count=0,
@@ -153,6 +163,30 @@ def execution_retry(*, actor: Actor, execution_id: UUID, reason: str = "") -> Ex
         audit.record(
             actor, "execution.retry", execution, before=before, after={"attempt": execution.attempt}, reason=reason
         )
+        tell(execution)
+        transaction.on_commit(tasks.ring)
+    return execution
+
+
+def execution_raise_budget(*, actor: Actor, execution_id: UUID, limits: Limits, reason: str = "") -> Execution:
+    """Let a run that stopped for its budget go on with a larger one, or with the same when the tenant's limit stopped
+    it. Raises `NotFound`, `Conflict` with the present state, and `Invalid` for a limit that is not above the old one.
+    """
+    actor.require("executions:run")
+    with tenant(actor.tenant_id):
+        execution = locked(execution_id)
+        if execution.status != Status.BUDGET_EXCEEDED:
+            raise Conflict(
+                f"the run is {execution.status}; only one that is budget_exceeded goes on with another budget"
+            )
+        old, stopped_by = Limits.of(execution.budget), str((execution.error or {}).get("limit", ""))
+        new = raised(old, limits, stopped_by)
+        if limits.usd is not None:
+            limited_by(execution.resolved_spec, limits, Limited())
+        fresh = {"error": None, "rung_at": timezone.now(), "deadline_at": fresh_deadline()}
+        move(execution, Status.QUEUED, budget=new.stored(), **fresh)
+        before, after = {"budget": old.stored()}, {"budget": new.stored()}
+        audit.record(actor, "execution.budget", execution, before=before, after=after, reason=reason)
         tell(execution)
         transaction.on_commit(tasks.ring)
     return execution
@@ -237,6 +271,11 @@ def _notes(agents: Sequence[ResolvedAgent]) -> list[str]:
         for agent in agents
         if (missing := [name for name in agent.tools if name not in _callable_tools(agent)])
     ]
+    notes += [
+        f"{agent.role}: the fallback model {agent.lost_fallback} is not available, so nothing stands in"
+        for agent in agents
+        if agent.lost_fallback
+    ]
     return notes + [
         f"{agent.role}: {agent.swapped_from} is not available, {agent.provider}:{agent.model} takes its place"
         for agent in agents
@@ -252,10 +291,14 @@ def _earlier(actor: Actor, key: str, body_hash: str) -> Execution | None:
     return earlier
 
 
-def _body_hash(team_id: UUID, version: int | None, given: Any, webhook: RunWebhook | None) -> str:
+def _body_hash(
+    team_id: UUID, version: int | None, given: Any, webhook: RunWebhook | None, budget: dict[str, Any] | None
+) -> str:
     body: dict[str, Any] = {"team_id": str(team_id), "version": version, "input": given}
     if webhook is not None:  # left out otherwise: hashes of before stay as they are
         body["webhook"] = [webhook.url, webhook.secret, webhook.events]
+    if budget is not None:
+        body["budget"] = budget
     return hashlib.sha256(orjson.dumps(body, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
