@@ -90,7 +90,7 @@ def test_tools_that_cannot_be_called_are_noted(alice, fake_model):
     with tenant(alice.tenant.id):
         first = Step.objects.filter(execution=execution).first()
     assert first.kind == "note"
-    assert "Finder has the tools Search_Vector_DB" in first.display["note"]
+    assert "Finder runs without Search_Vector_DB" in first.display["note"]
 
 
 def test_a_swapped_model_is_noted(alice, settings, fake_model):
