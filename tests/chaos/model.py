@@ -12,7 +12,7 @@ _RUN = re.compile(r"chaos-\d+")
 _ROLE = re.compile(r"You are the (\w+)")
 
 Asked = tuple[str, str]
-"""A run's input and the role that spoke: names one step of one run."""
+"""A run's input and the role that spoke ("A/llm1": after its tools had answered): names one step of one run."""
 
 
 class WatchedModel(FakeLLMServer):
@@ -28,5 +28,6 @@ class WatchedModel(FakeLLMServer):
         call, rule = super().take(body, headers)
         run, role = _RUN.search(call.text), _ROLE.search(call.text)
         if run and role:
-            self.asked.setdefault((run[0], role[1]), []).append(now)
+            used = any(message["role"] == "tool" for message in body["messages"])
+            self.asked.setdefault((run[0], f"{role[1]}/llm1" if used else role[1]), []).append(now)
         return call, rule
