@@ -7,6 +7,7 @@ from drf_spectacular.views import SpectacularSwaggerSplitView
 
 import agents.api
 import agents.api_accounts
+import agents.api_credentials
 import executions.api
 import executions.api_approvals
 import executions.api_limits
@@ -28,6 +29,7 @@ api_v1 = [
     *teams.api_proposals.urlpatterns,
     *agents.api.urlpatterns,
     *agents.api_accounts.urlpatterns,
+    *agents.api_credentials.urlpatterns,
     *executions.api.urlpatterns,
     *executions.api_approvals.urlpatterns,
     *executions.api_limits.urlpatterns,

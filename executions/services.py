@@ -97,16 +97,9 @@ def execution_start(
                 deadline_at=fresh_deadline(),
                 has_webhooks=facts.has_webhooks or webhook is not None,
             )
-            if facts.limited.runs:
-                admit_run()
             _insert(execution, facts, webhook)
     except IntegrityError as error:
-        # The same key at the same moment: the unique index let one through, this request is its replay.
-        if _IDEMPOTENCY not in str(error) or not idempotency_key:
-            raise
-        if (first := _earlier(actor, idempotency_key, body_hash)) is None:
-            raise
-        return Started(first, replayed=True)
+        return Started(_first_of_two(actor, idempotency_key, body_hash, error), replayed=True)
     return Started(execution)
 
 
@@ -204,7 +197,18 @@ def execution_get(*, actor: Actor, execution_id: UUID) -> Execution:
 # --- inside -----------------------------------------------------------------------------------------------------------
 
 
+def _first_of_two(actor: Actor, key: str | None, body_hash: str, error: IntegrityError) -> Execution:
+    """The same key at the same moment: the unique index let one through, this request is its replay."""
+    if _IDEMPOTENCY not in str(error) or not key:
+        raise error
+    if (first := _earlier(actor, key, body_hash)) is None:
+        raise error
+    return first
+
+
 def _insert(execution: Execution, facts: StartFacts, webhook: RunWebhook | None) -> None:
+    if facts.limited.runs:
+        admit_run()
     if not facts.has_slots:
         TenantSlots.objects.bulk_create(
             [TenantSlots(tenant_id=facts.tenant.id, limit=settings.TENANT_RUN_LIMIT)], ignore_conflicts=True

@@ -38,6 +38,7 @@ RAW_SQL = {
     "executions/usage.py": "sums up steps inside a scope, naming the tenant at each table",
     "executions/stream.py": "sends a Redis pipeline, no SQL",
     "executions/follow.py": "asks for a run's news through tenancy.ask, naming the tenant at each table",
+    "executions/life.py": "calls queue_v1, which tells counts and ages alone",
     "executions/facts.py": "asks inside a scope what a run starts from, naming the tenant at each table",
     "executions/notify.py": "calls claim_notices_v1 on its thread's own connection",
     "executions/sending.py": "calls claim_deliveries_v1 on its thread's own connection",

@@ -80,7 +80,7 @@ def test_removing_a_member_says_what_follows(alice: Any, bob: Any, acme: Any, si
 
 def test_superusers_make_tenants_and_each_tenant_has_it_in_its_audit(root: Any, signed_in: Any) -> None:
     browser = signed_in(root)
-    form = {"slug": "initech", "name": "Initech", "is_active": "on", "default_model": ""}
+    form = {"slug": "initech", "name": "Initech", "is_active": "on", "default_model": "", "platform_keys": "allowed"}
     assert browser.submit("/admin/teams/tenant/add/", form).status_code == 302
     made = Tenant.objects.get(slug="initech")
     change = {"name": "Initech Ltd", "is_active": "on", "default_model": "", "slug": "other"}
