@@ -83,7 +83,13 @@ def test_superusers_make_tenants_and_each_tenant_has_it_in_its_audit(root: Any, 
     form = {"slug": "initech", "name": "Initech", "is_active": "on", "default_model": "", "platform_keys": "allowed"}
     assert browser.submit("/admin/teams/tenant/add/", form).status_code == 302
     made = Tenant.objects.get(slug="initech")
-    change = {"name": "Initech Ltd", "is_active": "on", "default_model": "", "platform_keys": "allowed", "slug": "other"}
+    change = {
+        "name": "Initech Ltd",
+        "is_active": "on",
+        "default_model": "",
+        "platform_keys": "allowed",
+        "slug": "other",
+    }
     assert browser.submit(f"/admin/teams/tenant/{made.id}/change/", change).status_code == 302
     made.refresh_from_db()
     assert (made.slug, made.name) == ("initech", "Initech Ltd")
