@@ -11,10 +11,12 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 from django.utils.safestring import SafeString
 
+from executions.admin_budgets import BudgetForm, RaiseForm, limits_in_words
 from executions.admin_waiting import ResolveForm, may_decide, questions_of
 from executions.approvals import DECIDE, execution_release, step_resolve
+from executions.budgets import Limits
 from executions.models import OPEN, Execution, Source, Status, Step
-from executions.services import execution_cancel, execution_retry, execution_start
+from executions.services import execution_cancel, execution_raise_budget, execution_retry, execution_start
 from teams import strict_json
 from teams.adminbase import acting, required_actor
 from teams.errors import Invalid
@@ -28,6 +30,7 @@ _FITTING = {
     "cancel": OPEN,
     "retry": [Status.FAILED, Status.CANCELLED],
     "release": [Status.QUARANTINED],
+    "budget": [Status.BUDGET_EXCEEDED],
 }
 _ENDING = {
     "cancel": (
@@ -49,8 +52,10 @@ _ENDING = {
 }
 
 
-class StartForm(forms.Form):
-    """What a run is given besides the team's goal."""
+class StartForm(BudgetForm):
+    """What a run is given besides the team's goal, and what it may use."""
+
+    field_order = ("input",)
 
     input = forms.CharField(
         required=False,
@@ -87,6 +92,7 @@ class ExecutionAdmin(ReadOnlyAdmin):
         "cancel": "Cancel",
         "retry": "Try again",
         "release": "Release",
+        "budget": "Raise the budget",
         "resolve": "Say what became of a lost call",
     }
     list_display = ["id", "team", "version", "status", "source", "actor", "created_at", "finished_at", "cost"]
@@ -96,8 +102,8 @@ class ExecutionAdmin(ReadOnlyAdmin):
     date_hierarchy = None
     actions = None
     fields = [
-        "team", "version", "status", "final_answer", "shown_error", "shown_input", "source", "actor", "attempt",
-        "tries", "recovery_count", "tokens_in", "tokens_out", "cost", "ms", "shown_display", "created_at",
+        "team", "version", "status", "final_answer", "shown_error", "shown_input", "budget_shown", "source", "actor",
+        "attempt", "tries", "recovery_count", "tokens_in", "tokens_out", "cost", "ms", "shown_display", "created_at",
         "started_at", "finished_at", "deadline_at",
     ]  # fmt: skip
 
@@ -115,6 +121,10 @@ class ExecutionAdmin(ReadOnlyAdmin):
     @admin.display(description="input")
     def shown_input(self, run: Execution) -> SafeString | str:
         return run.input if isinstance(run.input, str) else pretty(run.input)
+
+    @admin.display(description="budget")
+    def budget_shown(self, run: Execution) -> str:
+        return limits_in_words(Limits.of(run.budget))
 
     @admin.display(description="result")
     def shown_display(self, run: Execution) -> SafeString | str:
@@ -148,10 +158,8 @@ class ExecutionAdmin(ReadOnlyAdmin):
         form = StartForm(request.POST or None)
         if request.method == "POST" and form.is_valid():
             given = form.cleaned_data["input"]
-            started = attempt(
-                request, lambda: execution_start(actor=actor, team_id=team.id, input=given, source=Source.ADMIN)
-            )
-            if started:
+            more: Any = {"input": given, "budget": form.limits, "source": Source.ADMIN}
+            if started := form.tried(lambda: execution_start(actor=actor, team_id=team.id, **more)):
                 messages.success(request, f"A run of {team} is queued.")
                 return self.back_to(started.execution.id)
         return self.page(request, "admin/executions/execution/start.html", title=f"Run {team}", team=team, form=form)
@@ -167,6 +175,25 @@ class ExecutionAdmin(ReadOnlyAdmin):
     def release_page(self, request: HttpRequest, object_id: UUID) -> HttpResponse:
         """Confirm and queue a quarantined run."""
         return self._end(request, object_id, "release", execution_release, "The run is queued again.")
+
+    def budget_page(self, request: HttpRequest, object_id: UUID) -> HttpResponse:
+        """Ask for higher limits and queue a run that stopped for its budget."""
+        actor, run = required_actor(request, "executions:run"), self.found(request, object_id)
+        form, button = RaiseForm(request.POST or None), self.object_pages["budget"]
+        if request.method == "POST" and form.is_valid():
+            more: Any = {"limits": form.limits, "reason": form.cleaned_data["reason"]}
+            if form.tried(lambda: execution_raise_budget(actor=actor, execution_id=run.id, **more)):
+                messages.success(request, "The run goes on with its new budget.")
+                return self.back_to(run.id)
+        lines = [
+            f"Its budget now: {limits_in_words(Limits.of(run.budget))}.",
+            *([str(run.error["message"])] if run.error and "message" in run.error else []),
+            "It goes on from where it stopped; recorded answers are not paid twice.",
+            "Write only what is to be higher. Where the tenant's limit had no room, leave all blank to try again.",
+        ]
+        return self.confirm(
+            request, run, title=f"{button}: run of {run.team}", consequences=lines, button=button, form=form
+        )
 
     def resolve_page(self, request: HttpRequest, object_id: UUID) -> HttpResponse:
         """Ask what became of a tool call whose worker was lost."""

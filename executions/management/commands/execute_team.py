@@ -1,4 +1,4 @@
-"""`manage.py execute_team TEAM [--input TEXT]`: run a team and watch it in the terminal.
+"""`manage.py execute_team TEAM [--input TEXT] [--tokens N]`: run a team and watch it in the terminal.
 
 The run is the same as any other: a worker carries it, and it goes on when this command is gone.
 """
@@ -15,6 +15,7 @@ from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 from rich.console import Console
 
+from executions.api_shapes import Budget
 from executions.conversation import conversation_log
 from executions.engine import give_back
 from executions.follow import follow, totals
@@ -44,6 +45,10 @@ class Command(ProductCommand):
         parser.add_argument("team", metavar="TEAM", help="the team's id, or its exact name")
         parser.add_argument("--input", metavar="TEXT", help="what follows the team's goal as the first message")
         parser.add_argument("--tenant", metavar="SLUG", help="whose team it is (default: whoever has such a team)")
+        for name, field in Budget.model_fields.items():
+            kind = int if name in {"tokens", "steps"} else float
+            about = field.description or ""
+            parser.add_argument(f"--{name}", type=kind, metavar="N", help=f"most {name} the run may use. {about}")
         parser.add_argument("--json", action="store_true", help="print nothing but the outcome, as JSON")
         parser.add_argument(
             "--cancel-on-interrupt", action="store_true", help="Ctrl-C cancels the run (default: it goes on)"
@@ -52,7 +57,9 @@ class Command(ProductCommand):
     def handle(self, *_args: Any, **options: Any) -> None:
         owner, team = self._found(options["team"], options["tenant"])
         actor = self.actor_in(owner)
-        run = execution_start(actor=actor, team_id=team.id, input=options["input"], source=Source.COMMAND).execution
+        given = {name: options[name] for name in Budget.model_fields if options[name] is not None}
+        more: Any = {"budget": Budget.read(given, "The budget").limits(), "source": Source.COMMAND}
+        run = execution_start(actor=actor, team_id=team.id, input=options["input"], **more).execution
         self.stdout.ending = ""  # rich ends its own lines
         screen = None if options["json"] else RunScreen(Console(file=self.stdout))  # type: ignore[arg-type]
         if screen is not None:

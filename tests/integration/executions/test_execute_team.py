@@ -169,3 +169,16 @@ def test_ctrl_c_leaves_the_run_or_cancels_it(alice, option, status):
 def started(who):
     with tenant(who.tenant.id):
         return Execution.objects.exists()
+
+
+def test_a_budget_stops_the_run(alice, worker):
+    team = factories.team(alice)
+    with pytest.raises(CommandError, match="budget_exceeded: the run's budget of steps is 1"):
+        execute(str(team.id), "--steps", "1")
+    assert only_run(alice).budget == {"steps": 1}
+
+
+def test_a_bad_budget_is_named(alice):
+    team = factories.team(alice)
+    with pytest.raises(CommandError, match="tokens"):
+        execute(str(team.id), "--tokens", "0")
