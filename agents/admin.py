@@ -1,6 +1,7 @@
 """Role templates and the tool catalogue in the admin."""
 # ruff: noqa: ARG002 - the signatures are Django's
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -98,7 +99,20 @@ class ToolSettingsForm(forms.Form):
 
     approval = forms.ChoiceField(choices=TenantTool.Approval.choices)
     hosts = forms.CharField(required=False)
+    once = forms.CharField(required=False)
     reason = forms.CharField(required=False, max_length=MAX_REASON)
+
+
+HOST_LISTS = {"hosts": "allowed_hosts", "once": "idempotent_hosts"}
+"""Fields of the form, each a host a line, and the settings they are."""
+
+
+def _typed(post: Mapping[str, str]) -> dict[str, str]:
+    return {field: post.get(field, "") for field in HOST_LISTS}
+
+
+def _stored(settings: Mapping[str, Any]) -> dict[str, str]:
+    return {field: "\n".join(settings.get(setting, [])) for field, setting in HOST_LISTS.items()}
 
 
 class TenantToolAdmin(TenantModelAdmin):
@@ -118,17 +132,17 @@ class TenantToolAdmin(TenantModelAdmin):
             return super().changelist_view(request, extra_context)
         if not self.has_view_permission(request):
             raise Forbidden
-        typed: dict[str, str] = {}
+        typed: dict[str, Any] = {}
         if request.method == "POST":
             if attempt(request, lambda: self._change(request)):
                 return self.back_to_list()
-            typed = {request.POST.get("name", ""): request.POST.get("hosts", "")}
+            typed = {request.POST.get("name", ""): request.POST}
         rows = dict(TenantTool.objects.values_list("name", "pk"))
         tools = [
             {
                 "state": state,
                 "row": rows.get(state.tool.name),
-                "hosts": typed.get(state.tool.name, "\n".join(state.settings.get("allowed_hosts", []))),
+                **(_typed(typed[state.tool.name]) if state.tool.name in typed else _stored(state.settings)),
                 "open": state.tool.name in typed,
             }
             for state in tool_list(actor=actor)
@@ -152,7 +166,9 @@ class TenantToolAdmin(TenantModelAdmin):
             raise Invalid("The form is not valid.", errors=[
                 Located(loc=field, msg=str(problems[0])) for field, problems in form.errors.items()
             ])  # fmt: skip
-        settings = {"allowed_hosts": form.cleaned_data["hosts"].split()} if "hosts" in post else None
+        settings = None
+        if "hosts" in post:
+            settings = {setting: form.cleaned_data[field].split() for field, setting in HOST_LISTS.items()}
         chosen = {key: form.cleaned_data[key] for key in ("approval", "reason")}
         tool_set(actor=actor, name=name, settings=settings, **chosen)
         messages.success(request, f"{name} is changed.")

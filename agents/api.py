@@ -85,7 +85,8 @@ class ToolBody(Body):
     settings: dict[str, Any] = Field(
         default_factory=dict,
         description="Replaces the tool's settings. Call_Web_API: `allowed_hosts`, a list of hosts it may call, such as "
-        "api.example.com, *.example.com, api.example.com:8443.",
+        "api.example.com, *.example.com, api.example.com:8443, and `idempotent_hosts`, those of them that do a write "
+        "once however often it comes with the same Idempotency-Key: there a write without an answer is repeated.",
     )
     reason: Reason = ""
 
@@ -152,9 +153,8 @@ def _tool(state: ToolState) -> ToolAnswer:
 
 _CRITIC = _template(TemplateState(DEFAULT_TEMPLATES["Critic"])).model_dump(mode="json")
 _OWN_CRITIC = {**_CRITIC, "prompt": "Doubt every number.", "is_default": False, "changed_at": "2026-01-15T09:30:00Z"}
-_WEB = _tool(ToolState(CATALOGUE["Call_Web_API"], True, settings={"allowed_hosts": ["api.example.com"]})).model_dump(
-    mode="json"
-)
+_HOSTS = {"allowed_hosts": ["api.example.com", "*.example.org"], "idempotent_hosts": ["api.example.com"]}
+_WEB = _tool(ToolState(CATALOGUE["Call_Web_API"], True, settings=_HOSTS)).model_dump(mode="json")
 _PROVIDER = {
     "name": "openai",
     "label": "OpenAI or any compatible endpoint",
@@ -244,7 +244,7 @@ class ToolView(ApiView):
         example={**_WEB, "approval": "always", "asks": "each call"},
         body=ToolBody,
         body_example={
-            "settings": {"allowed_hosts": ["api.example.com"]},
+            "settings": _HOSTS,
             "approval": "always",
             "reason": "the weather service alone",
         },

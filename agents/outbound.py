@@ -131,6 +131,15 @@ def allows(hosts: Collection[str], scheme: str, host: str, port: int) -> bool:
     return False
 
 
+def covers(hosts: Collection[str], entry: str) -> bool:
+    """Whether an entry allows nothing that `hosts` do not: it is one of them, or lies below a `*.` of the same port."""
+    name, port = _entry(entry)
+    return any(
+        port == other_port and (name == other or (other.startswith("*.") and name.endswith(other[1:])))
+        for other, other_port in map(_entry, hosts)
+    )
+
+
 def host_problem(entry: str) -> str:
     """Why this is no entry of a list of allowed hosts; "" when it is one."""
     name, port = _entry(entry)

@@ -57,6 +57,12 @@ class ToolStep:
             return None
         return _result_of(known)
 
+    @property
+    def repeats(self) -> bool:
+        """Whether an earlier try began this call and was lost, so that it may have happened."""
+        known = self._known(self.place.key)
+        return known is not None and known["state"] == "started" and known["result"] != DID_NOT
+
     def begin(self, tool: Tool, arguments: dict[str, Any], asks: bool) -> ToolResult | None:
         """Commit the intent: None, run it now. Or return what holds already. Raises control flow."""
         if (ended := self.recorded()) is not None:

@@ -29,8 +29,8 @@ MAX_ARGUMENT_CHARS: Final = 250_000
 SHOWN_CHARS: Final = 500
 LATE_S: Final = 0.25
 """A tool that keeps its deadline says better what happened than our clock does: it is given that much longer."""
-TRIES: Final = 3
-"""Of a keyed call of which nobody knows whether it happened."""
+PAUSES_S: Final = (0.2, 1.0)
+"""Before each repetition of a keyed call of which nobody knows whether it happened."""
 
 Switches = Callable[[UUID, str], Switch]
 
@@ -58,7 +58,7 @@ def call(
     except ToolError as error:
         return steps.refused(name, given or _unread(arguments), _failed(error))
     plain = values.model_dump(mode="json")
-    tool = tool.as_called(plain)
+    tool = tool.as_called(plain, switch.settings)
     recorded = steps.begin(tool, plain, _asks(tool, switch, asks_before_writes))
     if recorded is not None:
         return recorded
@@ -142,22 +142,29 @@ def _unread(arguments: str | Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _run(context: ToolContext, tool: Tool, values: BaseModel, steps: ToolSteps) -> ToolResult:
-    """Run it under its time limit. Does not return when nobody knows whether an effect happened."""
+    """Run it, and say how long it took. Does not return when nobody knows whether an effect happened."""
     started = time.monotonic()
-    context = replace(context, deadline=min(context.deadline, started + tool.timeout_s))
-    result = None
-    for remaining in reversed(range(TRIES if tool.keyed and tool.effects != "read" else 1)):
-        try:
-            result = _capped(tool, _in_time(context, tool, values))
-            break
-        except ToolError as error:
-            if not error.effect_unknown or tool.effects == "read":
-                result = _failed(error)
-                break
-            if not remaining or time.monotonic() >= context.deadline:
-                steps.unknown(error)
-    assert result is not None  # noqa: S101 - for the type checker: `unknown` does not return
+    result = _known(context, tool, values, steps)
     return replace(result, ms=int((time.monotonic() - started) * 1000))
+
+
+def _known(context: ToolContext, tool: Tool, values: BaseModel, steps: ToolSteps) -> ToolResult:
+    """What came of it, each try under the tool's time limit. A keyed call is repeated until that is known."""
+    pauses = iter(PAUSES_S if tool.repeatable and tool.effects != "read" else ())
+    doubtful = steps.repeats
+    while True:
+        limit = min(context.deadline, time.monotonic() + tool.timeout_s)
+        try:
+            return _capped(tool, _in_time(replace(context, deadline=limit), tool, values))
+        except ToolError as error:
+            # Once a try may have had its effect, a later one that got nowhere does not say that there is none.
+            doubtful = doubtful or error.effect_unknown
+            if tool.effects == "read" or not doubtful:
+                return _failed(error)
+            pause = next(pauses, None) if error.effect_unknown or error.retryable else None
+            if pause is None or time.monotonic() + pause >= context.deadline:
+                steps.unknown(error)
+            time.sleep(pause)
 
 
 def _in_time(context: ToolContext, tool: Tool, values: BaseModel) -> ToolResult:

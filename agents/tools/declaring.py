@@ -11,7 +11,7 @@ from typing import Any, Final, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
-from agents.tools.spec import CONTENT_CHARS, ByArguments, Effects, Tool, ToolContext, ToolResult
+from agents.tools.spec import CONTENT_CHARS, ByArguments, BySettings, Effects, Tool, ToolContext, ToolResult
 
 SERVERS_OWN: Final = re.compile(r"tenant|api_?key|token$|credential|secret|passw|authorization", re.IGNORECASE)
 """Names of arguments that the server fills in; no tool takes one of a model."""
@@ -31,7 +31,7 @@ def tool(
     effects: Effects,
     timeout_s: float,
     needs_approval: bool | Callable[[ByArguments], bool] = False,
-    keyed: bool = False,
+    keyed: bool | Callable[[ByArguments, BySettings], bool] = False,
     available: bool = True,
     reads: Callable[[ByArguments], bool] | None = None,
     content_chars: int = CONTENT_CHARS,

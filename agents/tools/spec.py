@@ -63,6 +63,7 @@ class ToolError(Exception):
 
 Run = Callable[[ToolContext, BaseModel], ToolResult]
 ByArguments = Mapping[str, Any]
+BySettings = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +75,9 @@ class Tool:
     description: str
     effects: Effects
     needs_approval: bool | Callable[[ByArguments], bool]
-    keyed: bool
-    """Repeating it with the same idempotency key does it once. One that only reads may always be repeated."""
+    keyed: bool | Callable[[ByArguments, BySettings], bool]
+    """Repeating it with the same idempotency key does it once. A function says of which calls that holds, by the
+    tenant's settings. One that only reads may always be repeated."""
     timeout_s: float
     schema: Mapping[str, Any]
     """JSON schema of its arguments, as sent to the model."""
@@ -91,16 +93,18 @@ class Tool:
     settings: type[BaseModel] | None = None
     """The shape of what a tenant sets for it; None: nothing."""
 
-    def as_called(self, arguments: ByArguments) -> "Tool":
-        """The tool with what depends on the arguments settled: a call that only reads has the effects "read"."""
+    def as_called(self, arguments: ByArguments, settings: BySettings) -> "Tool":
+        """The tool with what depends on the arguments and the tenant's settings settled: a call that only reads has the
+        effects "read"."""
         asks = self.needs_approval(arguments) if callable(self.needs_approval) else self.needs_approval
         effects: Effects = "read" if self.reads is not None and self.reads(arguments) else self.effects
-        return replace(self, needs_approval=asks, effects=effects)
+        keyed = self.keyed(arguments, settings) if callable(self.keyed) else self.keyed
+        return replace(self, needs_approval=asks, effects=effects, keyed=keyed)
 
     @property
     def repeatable(self) -> bool:
         """Whether a call that may or may not have happened may be made again."""
-        return self.effects == "read" or self.keyed
+        return self.effects == "read" or self.keyed is True
 
     def described(self) -> dict[str, Any]:
         """What is told to a model, and frozen with the run."""
@@ -114,6 +118,10 @@ class Tool:
 
 class ToolSteps(Protocol):
     """What call() needs of a run's journal, for one call. All of it may raise control flow of the engine's own."""
+
+    @property
+    def repeats(self) -> bool:
+        """Whether an earlier try began this call and never said what came of it."""
 
     def begin(self, tool: Tool, arguments: dict[str, Any], asks: bool) -> ToolResult | None:
         """Return the recorded result, or one of a person's refusal, or None: the intent is committed, run it now.

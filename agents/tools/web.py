@@ -11,12 +11,12 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal
 
 from django.conf import settings
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo
 
 from agents.accounts import credential_for
-from agents.outbound import OutboundAnswer, OutboundError, Target, host_problem, send, target_of
+from agents.outbound import OutboundAnswer, OutboundError, Target, allows, covers, host_problem, send, target_of
 from agents.tools.declaring import tool
-from agents.tools.spec import ByArguments, ToolContext, ToolError, ToolResult
+from agents.tools.spec import ByArguments, BySettings, ToolContext, ToolError, ToolResult
 from teams.secrets import SecretError
 
 NAME: Final = "Call_Web_API"
@@ -39,16 +39,36 @@ def _host(entry: str) -> str:
     return entry.strip().lower()
 
 
+def _allowed_too(entry: str, info: ValidationInfo) -> str:
+    hosts = info.data.get("allowed_hosts")  # missing when it is wrong itself, which is told instead
+    if hosts is not None and not covers(hosts, entry):
+        raise ValueError(f"{entry} must be one of allowed_hosts too: add it there, or take it out here")
+    return entry
+
+
 class WebSettings(BaseModel):
     """What a tenant sets for Call_Web_API."""
 
     model_config = ConfigDict(extra="forbid")
 
     allowed_hosts: Annotated[list[Annotated[str, AfterValidator(_host)]], Field(max_length=100)] = []
+    idempotent_hosts: Annotated[
+        list[Annotated[str, AfterValidator(_host), AfterValidator(_allowed_too)]], Field(max_length=100)
+    ] = []
+    """Those that do a write once, however often it comes with the same Idempotency-Key."""
 
 
 def _reads(arguments: ByArguments) -> bool:
     return arguments["method"] in ("GET", "HEAD")
+
+
+def _happens_once(arguments: ByArguments, settings: BySettings) -> bool:
+    """Whether the host is one of which the tenant knows that a repeated key does nothing twice."""
+    try:
+        target = target_of(arguments["url"])
+    except OutboundError:
+        return False  # nothing is sent; running it tells why
+    return allows(settings.get("idempotent_hosts", []), target.scheme, target.host, target.port)
 
 
 @tool(
@@ -57,6 +77,7 @@ def _reads(arguments: ByArguments) -> bool:
     effects="external",
     timeout_s=30.0,
     needs_approval=lambda arguments: not _reads(arguments),
+    keyed=_happens_once,
     reads=_reads,
     settings=WebSettings,
 )

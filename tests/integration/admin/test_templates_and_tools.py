@@ -54,21 +54,25 @@ def test_tools_are_switched_off_and_on(alice: Any, signed_in: Any) -> None:
 
 def test_the_hosts_a_tool_may_call_are_set(alice: Any, signed_in: Any) -> None:
     browser = signed_in(alice)
-    form = {"name": "Call_Web_API", "approval": "always", "hosts": "api.example.com\n*.example.org", "reason": "crm"}
+    hosts = {"hosts": "api.example.com\n*.example.org", "once": "crm.example.org"}
+    form = {"name": "Call_Web_API", "approval": "always", **hosts, "reason": "crm"}
     assert browser.submit(TOOLS, form).status_code == 302
     with tenant(alice.tenant.id):
         row = TenantTool.objects.get(name="Call_Web_API")
-    assert (row.settings, row.approval) == ({"allowed_hosts": ["api.example.com", "*.example.org"]}, "always")
+    settings = {"allowed_hosts": ["api.example.com", "*.example.org"], "idempotent_hosts": ["crm.example.org"]}
+    assert (row.settings, row.approval) == (settings, "always")
     page = browser.get(TOOLS).content.decode()
     assert "api.example.com\n*.example.org</textarea>" in page
+    assert "crm.example.org</textarea>" in page
     assert "not available yet" in page
 
 
 def test_a_host_that_is_none_is_told_and_kept_in_the_form(alice: Any, signed_in: Any) -> None:
-    form = {"name": "Call_Web_API", "approval": "default", "hosts": "https://api.example.com", "reason": ""}
+    form = {"name": "Call_Web_API", "approval": "default", "hosts": "https://api.example.com", "once": "b.example"}
     page = signed_in(alice).submit(TOOLS, form).content.decode()
     assert "without https://" in page
     assert "https://api.example.com</textarea>" in page
+    assert "b.example</textarea>" in page
 
 
 def test_an_unknown_tool_is_a_message(alice: Any, signed_in: Any) -> None:

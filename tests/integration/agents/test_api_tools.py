@@ -74,7 +74,8 @@ def test_hosts_and_approval_are_set_and_hold(api: Any, alice: Person, charlie: P
     hosts = {"allowed_hosts": ["API.example.com", "*.example.org", "10.0.0.5:8080"]}
     answer = api(alice).patch(f"{URL}/Call_Web_API", {"settings": hosts, "approval": "always", "reason": "crm"})
 
-    assert answer.json()["settings"] == {"allowed_hosts": ["api.example.com", "*.example.org", "10.0.0.5:8080"]}
+    listed = {"allowed_hosts": ["api.example.com", "*.example.org", "10.0.0.5:8080"], "idempotent_hosts": []}
+    assert answer.json()["settings"] == listed
     assert (answer.json()["asks"], answer.json()["enabled"]) == ("each call", True)
     assert switch_of(alice.tenant.id, "Call_Web_API").approval == "always"
     assert switch_of(charlie.tenant.id, "Call_Web_API") == Switch()
@@ -86,11 +87,26 @@ def test_hosts_and_approval_are_set_and_hold(api: Any, alice: Person, charlie: P
 
 
 def test_what_is_left_out_stays(api: Any, alice: Person) -> None:
-    client, hosts = api(alice), {"allowed_hosts": ["a.example"]}
+    client, hosts = api(alice), {"allowed_hosts": ["a.example"], "idempotent_hosts": ["a.example"]}
     client.patch(f"{URL}/Call_Web_API", {"settings": hosts})
 
     assert switch(client, False).json()["settings"] == hosts
     assert client.patch(f"{URL}/Call_Web_API", {"approval": "never"}).json()["enabled"] is False
+
+
+def test_hosts_that_do_a_write_once_are_of_the_allowed_ones(api: Any, alice: Person) -> None:
+    hosts = {"allowed_hosts": ["a.example", "*.b.example"], "idempotent_hosts": ["A.example", "crm.b.example"]}
+    answer = api(alice).patch(f"{URL}/Call_Web_API", {"settings": hosts, "reason": "keys are kept"})
+
+    assert answer.json()["settings"]["idempotent_hosts"] == ["a.example", "crm.b.example"]
+    assert switch_of(alice.tenant.id, "Call_Web_API").settings == answer.json()["settings"]
+    with tenant(alice.tenant.id):
+        entry, row = AuditEntry.objects.get(action="tool.set"), TenantTool.history.get()
+    assert entry.after["settings"]["idempotent_hosts"] == row.settings["idempotent_hosts"]
+    assert row.history_change_reason == "keys are kept"
+    refused = api(alice).patch(f"{URL}/Call_Web_API", {"settings": {**hosts, "allowed_hosts": ["a.example"]}})
+    (problem,) = refused.json()["errors"]
+    assert (problem["loc"], "allowed_hosts" in problem["msg"]) == ("settings.idempotent_hosts.1", True)
 
 
 @pytest.mark.parametrize(
@@ -103,6 +119,7 @@ def test_what_is_left_out_stays(api: Any, alice: Person) -> None:
         ),
         ("Call_Web_API", {"settings": {"allowed_hosts": "a.example"}}, "settings.allowed_hosts"),
         ("Call_Web_API", {"settings": {"allowed_hosts": ["*"]}}, "settings.allowed_hosts.0"),
+        ("Call_Web_API", {"settings": {"idempotent_hosts": ["a.example"]}}, "settings.idempotent_hosts.0"),
         ("Call_Web_API", {"settings": {"hosts": []}}, "settings.hosts"),
         ("Chunk_Text", {"settings": {"size": 5}}, "settings"),
         ("Call_Web_API", {"approval": "sometimes"}, "approval"),

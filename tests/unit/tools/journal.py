@@ -13,10 +13,13 @@ class EffectUnknown(BaseException):
 
 
 class MemorySteps:
-    """Answers as the engine's does. `recorded` is what an earlier try left; `stops` is raised instead of beginning."""
+    """Answers as the engine's does. `recorded` is what an earlier try left; `stops` is raised instead of beginning;
+    `repeats`: an earlier try was lost."""
 
-    def __init__(self, recorded: ToolResult | None = None, stops: BaseException | None = None) -> None:
-        self.recorded, self.stops = recorded, stops
+    def __init__(
+        self, recorded: ToolResult | None = None, stops: BaseException | None = None, repeats: bool = False
+    ) -> None:
+        self.recorded, self.stops, self.repeats = recorded, stops, repeats
         self.events: list[str] = []
         self.begun: tuple[Tool, dict[str, Any], bool] | None = None
         self.ended: ToolResult | None = None

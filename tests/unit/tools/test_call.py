@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import pytest
 from pydantic import Field
 
-from agents.tools import Switch, Tool, ToolError, ToolResult, call, tool
+from agents.tools import Switch, Tool, ToolError, ToolResult, call, calling, tool
 from tests.unit.tools.journal import EffectUnknown, MemorySteps, context
 
 Happens = Callable[[], ToolResult]
@@ -236,12 +236,74 @@ def test_a_keyed_call_is_repeated_until_it_is_known(steps: MemorySteps) -> None:
     assert steps.events == ["begin", "end"]
 
 
-def test_a_keyed_call_that_stays_unknown_is_a_persons(steps: MemorySteps) -> None:
-    def cut_off() -> ToolResult:
-        raise ToolError("cut", "broke", effect_unknown=True)
+def raising(*errors: ToolError) -> Happens:
+    """Fails with these errors in turn, then is written."""
+    left = list(errors)
+
+    def happens() -> ToolResult:
+        if left:
+            raise left.pop(0)
+        return written()
+
+    return happens
+
+
+CUT = ToolError("cut", "broke", effect_unknown=True)
+REFUSED = ToolError("unreachable", "nobody listens", retryable=True)
+
+
+@pytest.fixture
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Repetitions without a pause."""
+    monkeypatch.setattr(calling, "PAUSES_S", (0.0, 0.0))
+
+
+@pytest.mark.usefixtures("at_once")
+@pytest.mark.parametrize("errors", [[CUT] * 3, [CUT, REFUSED, REFUSED], [CUT, ToolError("bad_url", "no URL")]])
+def test_a_keyed_call_that_stays_unknown_is_a_persons(steps: MemorySteps, errors: list[ToolError]) -> None:
+    """Not reaching it the second time says nothing of the first."""
+    with pytest.raises(EffectUnknown):
+        asked({"text": "hi"}, steps, made(raising(*errors), keyed=True))
+    assert steps.events == ["begin", "unknown"]
+
+
+@pytest.mark.usefixtures("at_once")
+def test_a_keyed_call_is_repeated_over_a_moment_of_nobody_listening(steps: MemorySteps) -> None:
+    assert asked({"text": "hi"}, steps, made(raising(CUT, REFUSED), keyed=True)).ok
+
+
+def test_a_first_call_that_reached_nobody_is_told_and_not_repeated(steps: MemorySteps) -> None:
+    assert asked({"text": "hi"}, steps, made(raising(REFUSED), keyed=True)).code == "unreachable"
+
+
+@pytest.mark.usefixtures("at_once")
+def test_after_a_lost_worker_reaching_nobody_leaves_it_unknown() -> None:
+    steps = MemorySteps(repeats=True)
 
     with pytest.raises(EffectUnknown):
-        asked({"text": "hi"}, steps, made(cut_off, keyed=True))
+        asked({"text": "hi"}, steps, made(raising(*[REFUSED] * 3), keyed=True))
+    assert asked({"text": "hi"}, MemorySteps(repeats=True), made(raising(REFUSED), keyed=True)).ok
+
+
+@pytest.mark.usefixtures("at_once")
+def test_each_repetition_has_the_tools_whole_time(steps: MemorySteps, gate: threading.Event) -> None:
+    late = [gate.wait]
+
+    def slow_once() -> ToolResult:
+        if late:
+            late.pop()()
+        return written()
+
+    assert asked({"text": "hi"}, steps, made(slow_once, keyed=True, timeout_s=0.05)).ok
+
+
+@pytest.mark.parametrize("loud", [True, False])
+def test_settings_and_arguments_may_say_which_calls_are_keyed(steps: MemorySteps, loud: bool) -> None:
+    writer = made(written, keyed=lambda given, settings: given["loud"] in settings["keyed"])
+    asked({"text": "hi", "loud": loud}, steps, writer, switch=Switch(settings={"keyed": [True]}))
+
+    assert steps.begun is not None
+    assert (steps.begun[0].keyed, steps.begun[0].repeatable, writer.repeatable) == (loud, loud, False)
 
 
 def test_no_call_is_made_when_the_run_has_no_time_left(steps: MemorySteps) -> None:
