@@ -1,4 +1,4 @@
-"""What of this app is in the admin: all of it read-only. The pages of runs are in admin_runs.py."""
+"""What of this app is in the admin: workers and steps, read-only; the other pages have modules of their own."""
 # ruff: noqa: ARG002 - the signatures are Django's
 
 from typing import Any
@@ -10,11 +10,12 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from executions import life
+from executions.admin_limits import TenantLimitsAdmin
 from executions.admin_runs import ExecutionAdmin
 from executions.admin_schedules import ScheduleAdmin
 from executions.admin_waiting import ApprovalAdmin
 from executions.admin_webhooks import DeliveryAdmin, WebhookAdmin
-from executions.models import Approval, Execution, Step, TenantSlots, Worker
+from executions.models import Approval, Execution, Step, TenantLimits, TenantSlots, Worker
 from executions.schedule_models import Schedule
 from executions.webhook_models import Delivery, Webhook
 from teams.modeladmin import PlatformModelAdmin, ReadOnlyAdmin, pretty
@@ -83,6 +84,7 @@ admin.site.register(Schedule, ScheduleAdmin)
 admin.site.register(Step, StepAdmin)
 admin.site.register(Approval, ApprovalAdmin)
 admin.site.register(TenantSlots, TenantSlotsAdmin)
+admin.site.register(TenantLimits, TenantLimitsAdmin)
 admin.site.register(Webhook, WebhookAdmin)
 admin.site.register(Delivery, DeliveryAdmin)
 admin.site.register(Worker, WorkerAdmin)

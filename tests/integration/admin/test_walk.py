@@ -56,12 +56,14 @@ def rows(alice: Any) -> dict[str, Any]:
             "auditseal": AuditSeal.objects.create(horizon=1, entries=1, digest="0"),
             "membership": Membership.objects.first(),
         }
-    from executions.models import TenantSlots
+    from executions.models import TenantLimits, TenantSlots
 
     with tenant(alice.tenant.id):
         slots = TenantSlots.objects.first() or TenantSlots.objects.create(limit=1)
+        limits = TenantLimits.objects.create(usd_per_day=7)
     worker = Worker.objects.create(id="w", host="h", pid=1, slots=1)
-    return {**made, "tenantslots": slots, "worker": worker, "tenant": alice.tenant, "user": alice.user}
+    made |= {"tenantslots": slots, "tenantlimits": limits}
+    return {**made, "worker": worker, "tenant": alice.tenant, "user": alice.user}
 
 
 def addresses(rows: dict[str, Any]) -> list[tuple[str, str]]:

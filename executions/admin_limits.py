@@ -1,0 +1,124 @@
+"""What a tenant may use, in the admin: its admins set its limits, superusers the ceilings above them as well."""
+# ruff: noqa: ARG002 - the signatures are Django's
+
+from decimal import Decimal
+from typing import Any, Final
+
+from django import forms
+from django.conf import settings
+from django.contrib import admin
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+
+from executions.limits import MOST, NAMES, LimitValues, ceilings_set, limits_get, limits_set
+from executions.models import TenantDay, TenantLimits, TenantSlots
+from teams.errors import Invalid, Located
+from teams.forms import ServiceForm
+from teams.modeladmin import TenantModelAdmin
+from teams.services import MAX_REASON
+
+CEILING: Final = "most_"
+_CEILINGS: Final = [f"{CEILING}{name}" for name in NAMES]
+_HELP: Final = {
+    "tokens_per_day": "In and out together, over all runs of a day (UTC). Blank: no limit.",
+    "usd_per_day": "US dollars a day (UTC); calls whose price is not known are refused then. Blank: no limit.",
+    "runs_per_day": "Runs accepted in a day (UTC). Blank: no limit.",
+    "concurrent_runs": "Runs carried at the same time; more wait. Blank: the platform's default.",
+}
+
+
+def _field(name: str, *, ceiling: bool = False) -> forms.Field:
+    more: dict[str, Any] = {
+        "required": False,
+        "min_value": 0,
+        "max_value": MOST[name],
+        "label": ("Ceiling of " if ceiling else "") + name.replace("_", " ").replace("usd", "USD"),
+        "help_text": "The most the tenant may set. Blank: no ceiling." if ceiling else _HELP[name],
+    }
+    if name == "usd_per_day":
+        return forms.DecimalField(max_digits=18, decimal_places=8, **more)
+    return forms.IntegerField(**more)
+
+
+class LimitsForm(ServiceForm):
+    """All limits of the tenant; superusers see and set its ceilings, too."""
+
+    tokens_per_day = _field("tokens_per_day")
+    usd_per_day = _field("usd_per_day")
+    runs_per_day = _field("runs_per_day")
+    concurrent_runs = _field("concurrent_runs")
+    most_tokens_per_day = _field("tokens_per_day", ceiling=True)
+    most_usd_per_day = _field("usd_per_day", ceiling=True)
+    most_runs_per_day = _field("runs_per_day", ceiling=True)
+    most_concurrent_runs = _field("concurrent_runs", ceiling=True)
+    reason = forms.CharField(
+        label="Why this change", required=False, max_length=MAX_REASON, widget=forms.TextInput(attrs={"size": 80})
+    )
+
+    class Meta:
+        model = TenantLimits
+        fields = [name for name in (*NAMES, *_CEILINGS) if name != "concurrent_runs"]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.actor is not None:  # nobody acts while a superuser looks across tenants
+            self.initial["concurrent_runs"] = limits_get(actor=self.actor).limits.concurrent_runs
+
+    def store(self) -> None:
+        reason = self.cleaned_data["reason"]
+        with transaction.atomic():  # a refused limit takes the ceilings back with it
+            if self.request.user.is_superuser:
+                self._store_ceilings(reason)
+            limits_set(actor=self.actor, values=self._values(""), reason=reason)
+            row = TenantLimits.objects.first()
+            if row is None:
+                raise Invalid("Nothing is limited, as before: there is nothing to save.")
+            self.instance.pk = row.pk
+
+    def _store_ceilings(self, reason: str) -> None:
+        try:
+            ceilings_set(actor=self.actor, values=self._values(CEILING), reason=reason)
+        except Invalid as error:
+            named = [(CEILING if found["loc"] in NAMES else "") + found["loc"] for found in error.errors]
+            places = [Located(loc=loc, msg=found["msg"]) for loc, found in zip(named, error.errors, strict=True)]
+            raise Invalid(error.detail, errors=places) from error
+
+    def _values(self, prefix: str) -> LimitValues:
+        return LimitValues(**{name: self.cleaned_data[f"{prefix}{name}"] for name in NAMES})
+
+
+class TenantLimitsAdmin(TenantModelAdmin):
+    """The tenant's one row of limits; without one nothing but the platform's default of runs at once holds."""
+
+    scope_to_view = "usage:read"
+    scope_to_change = "limits:write"
+    form = LimitsForm
+    list_display = ["__str__", *NAMES, "used_today"]
+    actions = None
+
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
+        """A tenant has one row: once there is one, adding leads to it."""
+        row = TenantLimits.objects.first() if self.has_add_permission(request) else None
+        return self.back_to(row.pk) if row else super().add_view(request, form_url, extra_context)
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        reason = ["reason"] if self.has_change_permission(request, obj) else []
+        return [*NAMES, *_CEILINGS, *reason, *(["used_today"] if obj else [])]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return ["used_today", *([] if request.user.is_superuser else _CEILINGS)]
+
+    def save_model(self, request: HttpRequest, obj: TenantLimits, form: LimitsForm, change: bool) -> None:
+        """The form has stored the limits."""
+
+    @admin.display(description="concurrent runs")
+    def concurrent_runs(self, row: TenantLimits) -> int:
+        slots = TenantSlots.objects.filter(tenant_id=row.tenant_id).first()
+        return slots.limit if slots else int(settings.TENANT_RUN_LIMIT)
+
+    @admin.display(description="used today")
+    def used_today(self, row: TenantLimits) -> str:
+        day = TenantDay.objects.filter(tenant_id=row.tenant_id, day=timezone.now().date()).first() or TenantDay()
+        usd = Decimal(day.usd_used) + Decimal(day.usd_reserved)
+        return f"{day.tokens_used + day.tokens_reserved} tokens, {usd:f} USD, {day.runs} runs"
