@@ -102,7 +102,7 @@ def finish(tenant_id: UUID, execution_id: UUID, fence: int, outcome: dict[str, A
     """
     faultpoint("before_finish")
     ((event_seq,),) = _call(
-        "SELECT finish_v2(%s, %s, %s, %s::jsonb)", tenant_id, execution_id, fence, orjson.dumps(outcome).decode()
+        "SELECT finish_v3(%s, %s, %s, %s::jsonb)", tenant_id, execution_id, fence, orjson.dumps(outcome).decode()
     )
     faultpoint("after_finish")
     return None if event_seq is None else int(event_seq)

@@ -16,16 +16,18 @@ from django.core.mail import send_mail
 from django.db import connection as orm_connection
 from django.urls import reverse
 
+from executions.approvals import DECIDE
 from executions.heartbeat import Service
 from executions.models import Approval
-from teams.models import Membership, Role, Tenant
+from teams.access import ROLE_SCOPES
+from teams.models import Membership, Tenant
 from teams.tenancy import tenant
 
 logger = logging.getLogger(__name__)
 
 AT_ONCE: Final = 20
 AGAIN_SECONDS: Final = 300.0
-MAY_DECIDE: Final = (Role.OPERATOR, Role.ADMIN)
+MAY_DECIDE: Final = [role for role, scopes in ROLE_SCOPES.items() if DECIDE in scopes]
 
 
 @dataclass(frozen=True)

@@ -75,7 +75,7 @@ def test_no_reason_is_left_for_a_function_that_is_gone(owner):
 
 def test_what_runs_under_row_level_security_is_not_handed_over(owner):
     invokers = {row[0]: row[2] for row in owner.execute(_FUNCTIONS) if not row[1]}
-    assert {"record_v1", "finish_v2", "scope_tenant"} <= set(invokers)
+    assert {"record_v1", "finish_v3", "scope_tenant"} <= set(invokers)
     assert set(invokers.values()) == {"atb_owner"}
 
 

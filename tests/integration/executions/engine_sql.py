@@ -89,9 +89,9 @@ def record(db: Connection, held: Row, key: str, fence: int | None = None, **step
 
 
 def finish(db: Connection, held: Row, status: str = "succeeded", **outcome: Any) -> int | None:
-    """`finish_v2`: the event's number, or None when the run is no longer ours."""
+    """`finish_v3`: the event's number, or None when the run is no longer ours."""
     args = [held.tenant_id, held.execution_id, held.fence, json.dumps({"status": status, **outcome})]
-    row = db.execute("SELECT finish_v2(%s, %s, %s, %s::jsonb)", args, prepare=True).fetchone()
+    row = db.execute("SELECT finish_v3(%s, %s, %s, %s::jsonb)", args, prepare=True).fetchone()
     return None if row is None else row[0]
 
 

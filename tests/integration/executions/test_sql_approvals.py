@@ -120,3 +120,15 @@ def test_the_same_question_again_is_the_same_approval(db, worker, alice):
 def test_the_claim_tells_the_team(db, worker, alice):
     (run,) = sql.queue(db, alice)
     assert sql.claim(worker).team_id == sql.run_row(db, run).team_id
+
+
+def test_people_are_told_of_a_question_that_is_asked_again(db, worker, alice):
+    (run,) = sql.queue(db, alice)
+    sql.finish(worker, sql.claim(worker), "waiting", asks=[ask()])
+    db.execute("UPDATE executions_approval SET notify_at = NULL, decision = 'approved'")
+    db.execute("UPDATE executions_execution SET status = 'queued'")
+    sql.finish(worker, sql.claim(worker), "waiting", asks=[ask()])
+    (asked,) = approvals(db, run)
+    assert (asked.decision, asked.notify_at is not None) == ("", True)
+    told = db.execute("SELECT approval_id FROM claim_notices_v1(5, interval '5 min')").fetchall()
+    assert [row.approval_id for row in told] == [asked.id]

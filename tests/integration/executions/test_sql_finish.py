@@ -1,4 +1,4 @@
-"""finish_v2: ends, releases or parks a run under the fence, and gives the slot back exactly once."""
+"""finish_v3: ends, releases or parks a run under the fence, and gives the slot back exactly once."""
 
 from collections.abc import Iterator
 
