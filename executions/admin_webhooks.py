@@ -7,8 +7,9 @@ from uuid import UUID
 from django import forms
 from django.contrib import admin, messages
 from django.db import models
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
+from django.urls import reverse
 from django.utils.safestring import SafeString
 
 from executions import webhooks
@@ -69,7 +70,7 @@ class WebhookAdmin(TenantModelAdmin):
 
     scope_to_view = scope_to_change = webhooks.SCOPE
     form = WebhookForm
-    object_pages = {"rotate": "New secret"}
+    object_pages = {"rotate": "New secret", "test": "Send a test event"}
     list_display = ["name", "url", "team", "enabled", "failures", "note"]
     list_filter = ["enabled"]
     list_select_related = ["team"]
@@ -109,6 +110,19 @@ class WebhookAdmin(TenantModelAdmin):
             )
         made = attempt(request, lambda: webhooks.webhook_rotate(actor=actor, webhook_id=row.id))
         return self._once(request, *made) if made else self.back_to(row.id)
+
+    def test_page(self, request: HttpRequest, object_id: UUID) -> HttpResponse:
+        """Confirm, queue a test event and show how it fares."""
+        actor, row = self.writer(request), self.found(request, object_id)
+        button = self.object_pages["test"]
+        if request.method != "POST":
+            lines = ["A webhook.test is sent, signed and tried again like any other, whatever events are chosen."]
+            return self.confirm(request, row, title=f"{button} to {row}?", consequences=lines, button=button)
+        sent = attempt(request, lambda: webhooks.webhook_test(actor=actor, webhook_id=row.id))
+        if sent is None:
+            return self.back_to(row.id)
+        messages.success(request, "The test event is on its way. Load this page again to see the answer.")
+        return HttpResponseRedirect(reverse("admin:executions_delivery_change", args=[sent.id]))
 
     def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
         """Confirm and delete."""

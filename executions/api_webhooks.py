@@ -107,7 +107,7 @@ class DeliveryAnswer(Answer):
 
     id: UUID = Field(description="The header webhook-id.")
     webhook_id: UUID
-    execution_id: UUID
+    execution_id: UUID | None = Field(description="Null: a test event, which is about no run.")
     event: str
     payload: dict[str, Any]
     status: DeliveryStatus
@@ -164,6 +164,22 @@ _DELIVERY: dict[str, Any] = {
     "ms": 48,
     "created_at": _AT,
     "tried_at": _AT,
+}
+_TEST_DELIVERY = {
+    **_DELIVERY,
+    "execution_id": None,
+    "event": "webhook.test",
+    "payload": {
+        "type": "webhook.test",
+        "timestamp": _AT,
+        "data": {"webhook_id": _ID, "name": "Ticket system", "asked_by": "user:alice"},
+    },
+    "status": "pending",
+    "tries": 0,
+    "next_at": _AT,
+    "answer_status": None,
+    "ms": None,
+    "tried_at": None,
 }
 _NONE = f"Webhook ID {_ID} not found"
 
@@ -263,6 +279,23 @@ class WebhookRotate(ApiView):
         return self.answer(WebhookMade(**_facts(row), secret=secret))
 
 
+class WebhookTest(ApiView):
+    """A test event for one webhook."""
+
+    scopes: ClassVar = {"POST": _SCOPE}
+
+    @describe(
+        "Send a test event",
+        answer=DeliveryAnswer,
+        example=_TEST_DELIVERY,
+        status=202,
+        problems={404: _NONE, 409: "the webhook is switched off; switch it on first"},
+    )
+    def post(self, _request: Request, webhook_id: UUID) -> Response:
+        """Send `webhook.test` to it, whatever events it is told of: signed, tried again and listed like any other."""
+        return self.answer(_delivery(webhooks.webhook_test(actor=self.actor, webhook_id=webhook_id)), 202)
+
+
 class Deliveries(ApiView):
     """What was sent, and what is to be."""
 
@@ -313,4 +346,5 @@ urlpatterns = [
     path("webhooks/deliveries/<id:delivery_id>/redeliver", DeliveryAgain.as_view(), name="webhook-redeliver"),
     path("webhooks/<id:webhook_id>", WebhookOne.as_view(), name="webhook"),
     path("webhooks/<id:webhook_id>/rotate", WebhookRotate.as_view(), name="webhook-rotate"),
+    path("webhooks/<id:webhook_id>/test", WebhookTest.as_view(), name="webhook-test"),
 ]

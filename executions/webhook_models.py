@@ -20,6 +20,9 @@ def every_event() -> list[str]:
 TOLD = ("succeeded", "failed", "cancelled", "budget_exceeded", "quarantined", "waiting")
 """Statuses that are told. executions/sql/webhooks_v1.sql names those that are not."""
 
+TEST_EVENT = "webhook.test"
+"""Sent when a person asks for it, to any webhook; about no run."""
+
 
 class Webhook(TenantModel):
     """An address that is told of runs: of all of a tenant, of one team's, or (`execution`) of one run."""
@@ -83,7 +86,7 @@ class Delivery(TenantModel):
         Webhook, on_delete=models.CASCADE, related_name="+", db_constraint=False, db_index=False
     )
     execution = models.ForeignKey(
-        "executions.Execution", on_delete=models.CASCADE, related_name="+", db_constraint=False
+        "executions.Execution", null=True, on_delete=models.CASCADE, related_name="+", db_constraint=False
     )
     event = models.CharField(max_length=60)
     payload = models.JSONField(help_text="the body, the same at every try")
@@ -107,4 +110,4 @@ class Delivery(TenantModel):
         ]
 
     def __str__(self) -> str:
-        return f"{self.event} of {self.execution_id}"
+        return f"{self.event} of {self.execution_id}" if self.execution_id else self.event

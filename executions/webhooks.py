@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from executions import hooks
 from executions.models import OPEN, Execution
-from executions.webhook_models import Delivery, DeliveryStatus, Webhook, every_event
+from executions.webhook_models import TEST_EVENT, Delivery, DeliveryStatus, Webhook, every_event
 from teams import audit
 from teams.access import Actor
 from teams.canonical import walk_problems
@@ -108,6 +108,22 @@ def webhook_get(*, actor: Actor, webhook_id: UUID) -> Webhook:
         row = own_webhooks().filter(id=webhook_id).first()
     if row is None:
         raise _missing(webhook_id)
+    return row
+
+
+def webhook_test(*, actor: Actor, webhook_id: UUID) -> Delivery:
+    """Have a test event sent, as a delivery like any other. Raises `NotFound`, and `Conflict` while it is switched
+    off."""
+    actor.require(SCOPE)
+    with tenant(actor.tenant_id):
+        hook = _locked(webhook_id)
+        if not hook.enabled:
+            raise Conflict("the webhook is switched off; switch it on first")
+        now = timezone.now()
+        data = {"webhook_id": str(hook.id), "name": hook.name, "asked_by": actor.label}
+        payload = {"type": TEST_EVENT, "timestamp": now.isoformat().replace("+00:00", "Z"), "data": data}
+        row = Delivery.objects.create(webhook=hook, event=TEST_EVENT, payload=payload, next_at=now)
+        audit.record(actor, "webhook.test", hook, after={"delivery_id": str(row.id)})
     return row
 
 

@@ -70,3 +70,15 @@ def test_viewers_see_none(bob: Any, vera: Any, signed_in: Any) -> None:
     browser, pk = signed_in(vera), only(bob).pk
     for address in (PAGES, f"{PAGES}{pk}/change/", f"{PAGES}{pk}/rotate/", f"{PAGES}{pk}/history/", DELIVERIES):
         assert browser.get(address).status_code == 403
+
+
+def test_a_test_event_leads_to_its_delivery(bob: Any, signed_in: Any) -> None:
+    browser = signed_in(bob)
+    browser.submit(f"{PAGES}add/", form())
+    address = f"{PAGES}{only(bob).pk}/test/"
+    assert address in browser.get(f"{PAGES}{only(bob).pk}/change/").content.decode()
+    sent = browser.submit(address)
+    with tenant(bob.tenant.id):
+        row = Delivery.objects.get()
+    assert sent.url == f"{DELIVERIES}{row.pk}/change/"
+    assert b"webhook.test" in browser.get(sent.url).content

@@ -136,3 +136,16 @@ def test_a_run_may_name_its_own(api, bob):
     assert [error["loc"] for error in bad.json()["errors"]] == ["webhook.url"]
     weak = api(bob, "executions:run").post("/api/v1/executions", {"team_id": str(team.id), "webhook": hook})
     assert weak.status_code == 403
+
+
+def test_a_test_event_is_queued_and_listed(api, bob, charlie):
+    client = api(bob)
+    made = post(client, events=["run.waiting"]).json()
+    answer = client.post(f"{URL}/{made['id']}/test")
+    assert answer.status_code == 202
+    queued = answer.json()
+    assert (queued["event"], queued["execution_id"], queued["status"]) == ("webhook.test", None, "pending")
+    assert client.get(f"{URL}/deliveries?webhook_id={made['id']}").json()["results"] == [queued]
+    with tenant(bob.tenant.id):
+        assert AuditEntry.objects.get(action="webhook.test").object_id == made["id"]
+    assert api(charlie).post(f"{URL}/{made['id']}/test").status_code == 404

@@ -13,7 +13,7 @@ from django.utils import timezone
 from executions import sending
 from executions.services import execution_start
 from executions.webhook_models import Delivery, Webhook
-from executions.webhooks import delivery_again, webhook_change, webhook_create, webhook_rotate
+from executions.webhooks import delivery_again, webhook_change, webhook_create, webhook_rotate, webhook_test
 from teams.errors import Conflict
 from teams.models import AuditEntry
 from teams.tenancy import tenant
@@ -230,3 +230,19 @@ def test_what_the_receiver_echoes_is_shown_without_credentials(alice, receiver):
     told(alice, receiver.url)
     send()
     assert "s" * 43 not in only(alice).answer
+
+
+def test_a_test_event_is_sent_like_any_other(alice, receiver):
+    fields = {"name": "h", "url": receiver.url, "events": ["run.waiting"]}
+    hook, secret = webhook_create(actor=alice.actor, fields=fields)
+    row = webhook_test(actor=alice.actor, webhook_id=hook.id)
+    assert send() == 1
+    (got,) = receiver.received
+    assert got.is_signed_with(secret)
+    assert got.headers["webhook-id"] == str(row.id)
+    body = json.loads(got.body)
+    assert (body["type"], body["data"]["webhook_id"]) == ("webhook.test", str(hook.id))
+    assert only(alice).status == "delivered"
+    webhook_change(actor=alice.actor, webhook_id=hook.id, fields={"enabled": False})
+    with pytest.raises(Conflict, match="switched off"):
+        webhook_test(actor=alice.actor, webhook_id=hook.id)
