@@ -149,6 +149,7 @@ class ExecutionAdmin(ReadOnlyAdmin):
             extra_context = {**questions_of(run), "may_decide": may_decide(request), **(extra_context or {})}
         shown = [{"row": step, "text": _text_of(step)} for step in steps[: _STEPS_SHOWN + 1]]
         context = {"steps": shown[:_STEPS_SHOWN], "more_steps": len(shown) > _STEPS_SHOWN, **(extra_context or {})}
+        context["is_open"] = run is not None and run.status in OPEN
         return super().change_view(request, object_id, form_url, context)
 
     def start_page(self, request: HttpRequest, team_id: UUID) -> HttpResponse:
