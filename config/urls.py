@@ -16,6 +16,7 @@ import executions.api_webhooks
 import executions.live
 import teams.api
 import teams.api_access
+import teams.api_audit
 import teams.api_proposals
 import teams.api_transfer
 from console import compat, health
@@ -26,6 +27,7 @@ api_v1 = [
     *teams.api_transfer.urlpatterns,
     *teams.api.urlpatterns,
     *teams.api_access.urlpatterns,
+    *teams.api_audit.urlpatterns,
     *teams.api_proposals.urlpatterns,
     *agents.api.urlpatterns,
     *agents.api_accounts.urlpatterns,

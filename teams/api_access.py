@@ -1,4 +1,4 @@
-"""/api/v1: who am I, API keys, members and the audit trail."""
+"""/api/v1: who am I, API keys and members."""
 
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
@@ -18,8 +18,8 @@ from teams.api_schema import LOCATION, describe
 from teams.api_shapes import Reason, ReasonQuery, WhyBody, page_example
 from teams.errors import NotFound, Unauthenticated
 from teams.keyring import ROTATION_GRACE, key_create, key_revoke, key_rotate
-from teams.models import ApiKey, AuditEntry, Membership
-from teams.shapes import Answer, Body, Moment, Page, PageQuery, Text, as_json
+from teams.models import ApiKey, Membership
+from teams.shapes import Answer, Body, Moment, Page, PageQuery, as_json
 from teams.tenancy import tenant
 
 _KEY_ID = "0c4bd6a4-36cb-4d5c-8d6b-1f5a3c1d9a02"
@@ -317,77 +317,6 @@ def _member(row: Membership) -> MemberRow:
     return MemberRow(id=row.pk, username=row.user.get_username(), role=row.role, created_at=row.created_at)
 
 
-# --- audit ------------------------------------------------------------------------------------------------------------
-
-
-class AuditQuery(PageQuery):
-    """Which entries to list."""
-
-    actor: Text | None = Field(None, description='For example "user:alice" or "key:PREFIX".')
-    action: Text | None = Field(None, description='For example "team.update".')
-    object_type: Text | None = Field(None, description='For example "team".')
-    object_id: Text | None = None
-    after: Moment | None = Field(None, description="At or after this moment, with its offset.")
-    before: Moment | None = Field(None, description="Before this moment, with its offset.")
-
-
-class AuditRow(Answer):
-    """One change."""
-
-    id: int
-    at: datetime
-    actor: str
-    action: str
-    object_type: str
-    object_id: str
-    before: Any
-    after: Any
-    reason: str
-
-
-_AUDIT_EXAMPLE: dict[str, Any] = {
-    "id": 1042,
-    "at": _AT,
-    "actor": "user:alice",
-    "action": "team.update",
-    "object_type": "team",
-    "object_id": "6f1e2b1c-6c57-4ad5-9a3a-0f6b3f0f4b7e",
-    "before": {"version": 2},
-    "after": {"version": 3},
-    "reason": "the critic was too kind",
-}
-_AUDIT_EXACT = ("actor", "action", "object_type", "object_id")
-
-
-class AuditView(ApiView):
-    """The tenant's audit trail."""
-
-    scopes = {"GET": "audit:read"}
-    queries = {"GET": AuditQuery}
-    query: AuditQuery
-
-    @describe("List audit entries", answer=Page[AuditRow], example=page_example(_AUDIT_EXAMPLE))
-    def get(self, _request: Request) -> Response:
-        """Every change, newest first: who, what, when and why."""
-        with tenant(self.actor.tenant_id):
-            found = paging.page(_entries(self.query), ("-id",), self.query.cursor, self.query.limit)
-        return self.page(found, [as_json(_entry(row)) for row in found.rows])
-
-
-def _entries(query: AuditQuery) -> Any:
-    exact = {name: getattr(query, name) for name in _AUDIT_EXACT if getattr(query, name) is not None}
-    entries = AuditEntry.objects.filter(**exact)
-    if query.after:
-        entries = entries.filter(at__gte=query.after)
-    if query.before:
-        entries = entries.filter(at__lt=query.before)
-    return entries
-
-
-def _entry(row: AuditEntry) -> AuditRow:
-    return AuditRow(**{name: getattr(row, name) for name in AuditRow.model_fields})
-
-
 urlpatterns = [
     path("me", MeView.as_view(), name="api-me"),
     path("api-keys", KeysView.as_view(), name="api-keys"),
@@ -395,5 +324,4 @@ urlpatterns = [
     path("api-keys/<id:key_id>/revoke", KeyRevokeView.as_view(), name="api-key-revoke"),
     path("members", MembersView.as_view(), name="api-members"),
     path("members/<int:member_id>", MemberView.as_view(), name="api-member"),
-    path("audit", AuditView.as_view(), name="api-audit"),
 ]
