@@ -210,6 +210,7 @@ class MemberRow(Answer):
     id: int
     username: str
     role: RoleName
+    notify_approvals: bool = Field(description="Mails when a run waits for a decision; not to viewers.")
     created_at: datetime
 
 
@@ -222,9 +223,10 @@ class MemberAdd(Body):
 
 
 class MemberChange(Body):
-    """A member's new role."""
+    """What is to change; what is left out stays."""
 
-    role: RoleName
+    role: RoleName | None = None
+    notify_approvals: bool | None = Field(None, description="Mails when a run waits for a decision.")
     reason: Reason = ""
 
 
@@ -235,7 +237,13 @@ class MemberRemoved(Answer):
     removed: Literal[True]
 
 
-_MEMBER_EXAMPLE: dict[str, Any] = {"id": 7, "username": "bob", "role": "operator", "created_at": _AT}
+_MEMBER_EXAMPLE: dict[str, Any] = {
+    "id": 7,
+    "username": "bob",
+    "role": "operator",
+    "notify_approvals": False,
+    "created_at": _AT,
+}
 _LAST_ADMIN = {409: "a tenant needs an admin; make somebody else one first"}
 
 
@@ -296,9 +304,10 @@ class MemberView(ApiView):
         problems=_LAST_ADMIN,
     )
     def patch(self, _request: Request, member_id: int) -> Response:
-        """Give a member another role."""
+        """Give a member another role, or (not) mails about approvals."""
         body = self.body(MemberChange)
-        row = members.member_change(actor=self.actor, member_id=member_id, role=body.role, reason=body.reason)
+        wanted: Any = body.model_dump(include={"role", "notify_approvals", "reason"})
+        row = members.member_change(actor=self.actor, member_id=member_id, **wanted)
         return self.answer(_member(row))
 
     @describe(
@@ -314,7 +323,8 @@ class MemberView(ApiView):
 
 
 def _member(row: Membership) -> MemberRow:
-    return MemberRow(id=row.pk, username=row.user.get_username(), role=row.role, created_at=row.created_at)
+    facts = {name: getattr(row, name) for name in ("role", "notify_approvals", "created_at")}
+    return MemberRow(id=row.pk, username=row.user.get_username(), **facts)
 
 
 urlpatterns = [

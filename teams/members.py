@@ -29,9 +29,9 @@ def member_add(*, actor: Actor, username: str, role: str, reason: str = "") -> M
 
 
 def member_change(
-    *, actor: Actor, member_id: int, role: str, notify_approvals: bool | None = None, reason: str = ""
+    *, actor: Actor, member_id: int, role: str | None = None, notify_approvals: bool | None = None, reason: str = ""
 ) -> Membership:
-    """Give a member another role, or (not) mails about approvals.
+    """Give a member another role, or (not) mails about approvals; None: as it is.
 
     Raises `NotFound`, or `Conflict` when nobody would be left as admin.
     """
@@ -39,8 +39,9 @@ def member_change(
     with tenant(actor.tenant_id):
         member = _locked(member_id)
         before = _plain(member)
-        _keep_an_admin(member, becomes=role)
-        member.role = Role(role)
+        if role is not None:
+            _keep_an_admin(member, becomes=role)
+            member.role = Role(role)
         if notify_approvals is not None:
             member.notify_approvals = notify_approvals
         _store(member, actor, reason)

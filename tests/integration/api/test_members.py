@@ -68,6 +68,21 @@ def test_another_role(api: Any, alice: Any, bob: Any) -> None:
     assert member(bob).role == "viewer"
 
 
+def test_mails_about_approvals(api: Any, alice: Any, bob: Any) -> None:
+    url = f"{URL}/{member(bob).pk}"
+    assert api(alice).get(url).json()["notify_approvals"] is False
+    answer = api(alice).patch(url, {"notify_approvals": True, "reason": "on call"})
+    assert (answer.json()["notify_approvals"], answer.json()["role"]) == (True, "operator")
+    assert member(bob).notify_approvals
+    api(alice).patch(url, {"role": "viewer"})
+    assert member(bob).notify_approvals
+    with tenant(alice.tenant.id):
+        entry = AuditEntry.objects.filter(action="member.change").order_by("id")[0]
+        assert (entry.reason, entry.after["notify_approvals"]) == ("on call", True)
+    assert api(alice).patch(url, {"notify_approvals": "yes"}).json()["errors"][0]["loc"] == "notify_approvals"
+    assert api(bob, "teams:read").patch(url, {"notify_approvals": False}).status_code == 403
+
+
 def test_removed(api: Any, alice: Any, bob: Any) -> None:
     pk = member(bob).pk
     answer = api(alice).delete(f"{URL}/{pk}?reason=left")
