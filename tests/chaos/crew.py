@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
+from uuid import UUID
 
 import psycopg
 
@@ -17,6 +18,16 @@ BUSIEST = """SELECT split_part(owner, ':', 2)::int FROM executions_execution WHE
              GROUP BY 1 ORDER BY count(*) DESC"""
 
 
+@dataclass(frozen=True)
+class Pause:
+    """A worker that stood still: from when to when (time.time()), and the runs in its hands with their fences."""
+
+    pid: int
+    began: float
+    ended: float
+    held: dict[UUID, int]
+
+
 @dataclass
 class Crew:
     """So many workers. `recoveries`: seconds from a kill until each of its runs was claimed again."""
@@ -26,7 +37,7 @@ class Crew:
     env: dict[str, str]
     slots: int
     recoveries: list[float] = field(default_factory=list)
-    resumed_at: list[float] = field(default_factory=list)  # time.time(), of paused workers
+    pauses: list[Pause] = field(default_factory=list)
 
     def __enter__(self) -> Self:
         self.workers = [WorkerProcess(self.slots, **self.env).start() for _ in range(self.size)]
@@ -60,11 +71,13 @@ class Crew:
     def pause(self, seconds: float) -> bool:
         """SIGSTOP the busiest worker for longer than its leases last."""
         worker = self._busiest()
-        if worker is None:
+        if worker is None or worker.child is None:
             return False
+        began, pid = time.time(), worker.child.pid
         worker.signal(signal.SIGSTOP)
+        held = dict(self._rows(HELD, str(pid)))
         time.sleep(seconds)
-        self.resumed_at.append(time.time())
+        self.pauses.append(Pause(pid, began, time.time(), held))
         worker.signal(signal.SIGCONT)
         return True
 

@@ -7,28 +7,45 @@ import threading
 import time
 from collections.abc import Callable
 from typing import Any
+from uuid import UUID
 
 from django.db import Error, connection
 
+from agents.services import tool_set
 from executions.services import execution_start
+from teams.access import Actor
 from teams.models import Role
 from tests import factories
 from tests.chaos.crew import Crew
+from tests.chaos.plan import CALLER, ROLES, TOOL
+from tests.chaos.receiver import Receiver
 from tests.chaos.services import Services
-
-ROLES = ("Alpha", "Beta", "Gamma", "Delta", "Omega")
 
 
 class Submissions(threading.Thread):
     """A client that starts runs evenly over a time, and asks again under the same key when it got no answer."""
 
-    def __init__(self, count: int, seconds: float) -> None:
+    def __init__(self, count: int, seconds: float, plain: Receiver, keyed: Receiver) -> None:
         super().__init__(name="submissions", daemon=True)
         self.count, self.pause = count, seconds / max(1, count)
         self.accepted: dict[str, Any] = {}
         tenants = [factories.TenantFactory.create(slug=f"chaos-{number}") for number in range(3)]
         owners = [factories.person(f"owner-{tenant.slug}", tenant, Role.ADMIN) for tenant in tenants]
-        self.teams = [(owner.actor, factories.team(owner, *ROLES).id) for owner in owners]
+        self.teams = [(owner.actor, self._team(owner, plain, keyed)) for owner in owners]
+
+    @property
+    def actors(self) -> dict[UUID, Actor]:
+        """Who owns the runs of each tenant."""
+        return {actor.tenant_id: actor for actor, _team in self.teams}
+
+    @staticmethod
+    def _team(owner: factories.Person, plain: Receiver, keyed: Receiver) -> UUID:
+        hosts = {"allowed_hosts": [plain.host, keyed.host], "idempotent_hosts": [keyed.host]}
+        tool_set(actor=owner.actor, name=TOOL, approval="never", settings=hosts)
+        calls = {"LLM_model": {"model": "caller"}, "agent_tools": [TOOL]}
+        agents = [{"agent_role": role, **(calls if role == CALLER else {})} for role in ROLES]
+        team_id: UUID = factories.team(owner, agents=agents).id
+        return team_id
 
     def run(self) -> None:
         """Start them all."""
@@ -79,13 +96,13 @@ def _once_somebody_works(fault: Callable[[], object], patience: float) -> bool:
 
 
 def settle(services: Services, crew: Crew, submissions: Submissions, patience: float) -> None:
-    """Wait until all runs have ended, or nothing has happened for so long."""
+    """Wait until all runs have ended, people helping, or nothing has happened for so long."""
     submissions.join()
     state: object = None
     still_since = time.monotonic()
     while time.monotonic() - still_since < patience:
         found = services.rows(
-            "SELECT count(*) FILTER (WHERE status IN ('queued', 'running', 'retry_wait')), sum(event_seq)"
+            "SELECT count(*) FILTER (WHERE status NOT IN ('succeeded', 'failed', 'cancelled')), sum(event_seq)"
             " FROM executions_execution"
         )
         if found[0][0] == 0 and not crew.open_recoveries():

@@ -1,4 +1,5 @@
-"""Any order of claims, records, ends, lost leases, cancels and retries: PostgreSQL and a model in memory agree.
+"""Any order of claims, records, ends, lost leases, cancels, retries, questions to people, their answers and releases:
+PostgreSQL and a model in memory agree.
 
 Hypothesis chooses the order; what a worker was handed is kept for ever, so that old owners come back with old fences.
 """
@@ -13,8 +14,10 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
+from executions.approvals import approval_decide, execution_release, step_resolve
 from executions.models import OPEN
 from executions.services import execution_cancel, execution_retry
+from executions.tool_steps import approval_id, approval_key
 from teams.errors import Conflict
 from tests import factories
 from tests.integration.executions import engine_sql as sql
@@ -25,6 +28,8 @@ LIMIT = 2
 LOST_LIMIT = 3
 ENDS = ("succeeded", "failed", "cancelled", "queued", "retry_wait", "waiting")
 KEYS = ("r1/A/llm0", "r1/B/llm0", "r2/A/llm0")
+ASKED = ("r1/A/llm0/tool0:Call_Web_API", "r1/A/llm0/tool1:Call_Web_API")
+TOOL = "r1/B/llm0/tool0:Call_Web_API"
 
 
 @dataclass
@@ -41,6 +46,23 @@ class Run:
     owner: str = ""
     cancel: bool = False
     steps: dict[str, int] = field(default_factory=dict)  # key -> fence it was written under; the order is the place
+
+    asked: dict[str, str] = field(default_factory=dict)  # call a person must approve -> what was decided, "": open
+    tool: str = ""  # state of the step TOOL
+
+    @property
+    def waits_for_people(self) -> bool:
+        return "" in self.asked.values() or self.tool == "unknown"
+
+    @property
+    def journal(self) -> set[str]:
+        """What a claim brings back: all but the questions that have no answer."""
+        silent = {approval_key(key) for key, told in self.asked.items() if told in ("", "withdrawn")}
+        return set(self.steps) - silent
+
+    def go_on(self) -> None:
+        if self.status == "waiting" and not self.waits_for_people:
+            self.status = "queued"
 
     def leave(self, status: str) -> None:
         self.status, self.owner = status, ""
@@ -82,7 +104,7 @@ class Engine(RuleBasedStateMachine):
         self.virtual[run.tenant] = max(self.virtual[run.tenant], min(busy, default=0)) + 1
         run.status, run.owner, run.fence = "running", worker, run.fence + 1
         assert (held.fence, held.attempt) == (run.fence, run.attempt)
-        assert set(held.journal) == set(run.steps), "what is recorded is what is replayed"
+        assert set(held.journal) == run.journal, "what is recorded is what is replayed"
         self.handed.append((held, worker))
 
     @precondition(lambda self: self.handed)
@@ -141,15 +163,97 @@ class Engine(RuleBasedStateMachine):
             run.cancel = True
             if run.status != "running":
                 run.leave("cancelled")
+                run.asked = {which: told or "withdrawn" for which, told in run.asked.items()}
 
     @precondition(lambda self: self.runs)
     @rule(pick=st.integers(0, 1000))
     def retry(self, pick: int) -> None:
         key, run = self._pick(pick, lambda _run: True)
-        allowed = run.status in ("failed", "cancelled")
+        allowed = run.status in ("failed", "cancelled") and run.tool != "unknown"
         assert self._done(execution_retry, key, run) == allowed
         if allowed:
             run.status, run.attempt, run.recoveries, run.cancel = "queued", run.attempt + 1, 0, False
+
+    # --- people -------------------------------------------------------------------------------------------------------
+
+    @precondition(lambda self: self.handed)
+    @rule(pick=st.integers(0, 1000), keys=st.lists(st.sampled_from(ASKED), min_size=1, unique=True))
+    def ask(self, pick: int, keys: list[str]) -> None:
+        held, run = self._held(pick)
+        news = sql.finish(self.db, held, "waiting", asks=[_question(held.execution_id, key) for key in keys])
+        assert (news is not None) == self._owns(held, run), "an old owner asked"
+        if news is None:
+            return
+        for key in keys:
+            run.asked[key] = ""
+            run.steps[approval_key(key)] = held.fence
+        run.leave("waiting")
+
+    @precondition(lambda self: any(run.asked for run in self.runs.values()))
+    @rule(pick=st.integers(0, 1000), number=st.integers(0, 1), approve=st.booleans())
+    def decide(self, pick: int, number: int, approve: bool) -> None:
+        key, run = self._pick(pick, lambda run: bool(run.asked))
+        which = list(run.asked)[number % len(run.asked)]
+        allowed = run.status == "waiting" and run.asked[which] == ""
+        what = {"approval_id": approval_id(key, which), "approve": approve}
+        assert self._acted(approval_decide, run, **what) == allowed
+        if allowed:
+            run.asked[which] = "approved" if approve else "rejected"
+            run.go_on()
+
+    @precondition(lambda self: any("" in run.asked.values() for run in self.runs.values()))
+    @rule(pick=st.integers(0, 1000))
+    def nobody_decides_in_time(self, pick: int) -> None:
+        key, run = self._pick(pick, lambda run: "" in run.asked.values())
+        which = next(which for which, told in run.asked.items() if told == "")
+        past = "UPDATE executions_approval SET expires_at = clock_timestamp() - interval '1 s' WHERE id = %s"
+        self.db.execute(past, [approval_id(key, which)])
+        late = {"approval_id": approval_id(key, which), "approve": True}
+        assert not self._acted(approval_decide, run, **late), "decided after its time"
+        assert sql.reap(self.db, lost_limit=LOST_LIMIT).undecided == 1
+        run.asked[which] = "expired"
+        run.go_on()
+        if run.status == "queued":
+            run.priority = max(run.priority, 50)
+
+    @precondition(lambda self: self.handed)
+    @rule(pick=st.integers(0, 1000))
+    def lose_sight_of_a_call(self, pick: int) -> None:
+        held, run = self._held(pick)
+        if run.tool == "done":
+            return
+        what = {"kind": "tool", "state": "unknown", "effects": "external", "result": None}
+        written = sql.record(self.db, held, TOOL, **what)
+        assert (written is not None) == self._owns(held, run)
+        if written is not None:
+            run.steps.setdefault(TOOL, held.fence)
+            run.tool = "unknown"
+            sql.finish(self.db, held, "waiting")
+            run.leave("waiting")
+
+    @precondition(lambda self: any(run.tool for run in self.runs.values()))
+    @rule(pick=st.integers(0, 1000), outcome=st.sampled_from(["happened", "did_not", "fail"]))
+    def resolve(self, pick: int, outcome: str) -> None:
+        key, run = self._pick(pick, lambda run: bool(run.tool))
+        allowed = run.tool == "unknown" and (outcome != "fail" or run.status in OPEN)
+        assert self._acted(step_resolve, run, execution_id=key, key=TOOL, outcome=outcome) == allowed
+        if not allowed:
+            return
+        if outcome == "fail":
+            run.leave("failed")
+            run.asked = {which: told or "withdrawn" for which, told in run.asked.items()}
+        else:
+            run.tool = "done" if outcome == "happened" else "started"
+            run.go_on()
+
+    @precondition(lambda self: self.runs)
+    @rule(pick=st.integers(0, 1000))
+    def release(self, pick: int) -> None:
+        key, run = self._pick(pick, lambda run: run.status == "quarantined" or not self._some("quarantined"))
+        allowed = run.status == "quarantined"
+        assert self._done(execution_release, key, run) == allowed
+        if allowed:
+            run.status, run.recoveries = "queued", 0
 
     # --- what holds ---------------------------------------------------------------------------------------------------
 
@@ -169,6 +273,15 @@ class Engine(RuleBasedStateMachine):
             assert found == expected
             assert row.places == list(range(1, row.step_seq + 1))
         assert len(rows) == len(self.runs)
+
+    @invariant()
+    def questions_are_as_the_model_says(self) -> None:
+        found = self.db.execute(
+            "SELECT execution_id, step_key, decision, note FROM executions_approval WHERE execution_id = ANY(%s)",
+            [list(self.runs)],
+        ).fetchall()
+        decided = {(row.execution_id, row.step_key): "withdrawn" if row.note else row.decision for row in found}
+        assert decided == {(key, which): told for key, run in self.runs.items() for which, told in run.asked.items()}
 
     @invariant()
     def slots_are_counted(self) -> None:
@@ -201,14 +314,30 @@ class Engine(RuleBasedStateMachine):
         found = [(key, run) for key, run in self.runs.items() if which(run)]
         return found[pick % len(found)]
 
+    def _some(self, status: str) -> bool:
+        return any(run.status == status for run in self.runs.values())
+
     def _done(self, act: Any, key: UUID, run: Run) -> bool:
+        return self._acted(act, run, execution_id=key)
+
+    def _acted(self, act: Any, run: Run, **what: Any) -> bool:
         try:
-            act(actor=self.people[run.tenant].actor, execution_id=key)
+            act(actor=self.people[run.tenant].actor, **what)
         except Conflict:
             return False
         finally:
             connection.close()
         return True
+
+
+def _question(run: UUID, key: str) -> dict[str, Any]:
+    return {
+        "key": approval_key(key), "kind": "approval", "state": "started", "request_hash": "a" * 64, "display": {},
+        "approval": {
+            "id": str(approval_id(run, key)), "step_key": key, "tool": "Call_Web_API", "args": {},
+            "args_hash": "a" * 64, "seconds": 3600,
+        },
+    }  # fmt: skip
 
 
 def test_any_order_of_events_leaves_what_the_model_says(alice, charlie, monkeypatch):
