@@ -11,6 +11,7 @@ from django.conf import settings
 
 from agents import tools
 from agents.llm import BreakerOpen, ChatAnswer, ChatRequest, LLMError, chat_model, cost, providers
+from agents.tools.switches import switch_of
 from executions import engine, stream, telemetry
 from executions.budgets import Purse
 from executions.control import ApprovalNeeded, BudgetRefused, Cancelled, EffectUnknown, Fenced, NonDeterminism, Released
@@ -201,11 +202,16 @@ class _Run:
             return recorded
         with telemetry.tool_call(place.key, name, wanted.id, wanted.arguments) as told:
             asks = agent.asks_before_writes
-            result = tools.call(context, wanted.name, wanted.arguments, step, asks_before_writes=asks)
+            result = tools.call(
+                context, wanted.name, wanted.arguments, step, asks_before_writes=asks, switches=self._switch_of
+            )
             told.ended(result.code, result.content)
         if self.purse:
             self.purse.tool_took(result.ms)
         return result
+
+    def _switch_of(self, tenant_id: UUID, name: str) -> tools.Switch:
+        return while_held(self.hold, lambda: switch_of(tenant_id, name))
 
     def _ask(self, place: StepPlace, call: NodeCall, request: dict[str, Any]) -> Outcome:
         chat = _request(call.agent, request, self._seconds_for_a_call())

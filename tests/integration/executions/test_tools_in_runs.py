@@ -4,12 +4,14 @@ import json
 from dataclasses import replace
 
 import pytest
+from django.db import OperationalError, connection
 
 from agents.tools import ToolResult
-from executions import engine
+from executions import engine, journal, runtime
 from executions.conversation import conversation_log
 from executions.models import Status
 from executions.services import execution_retry
+from executions.worker import Worker
 from tests.fake_rules import Rule
 from tests.integration.executions.tool_runs import Notebook, ToolRun, WorkerLost, offered
 
@@ -38,6 +40,27 @@ def test_a_tool_is_called_and_the_model_answers(alice, fake_model, notebook):
     assert step.request == {"tool": "Post_Note", "arguments": {"text": "hello"}}
     assert step.display["result"] == "posted hello"
     assert notebook.keys == [f"{run.id}:{KEY}:0"]
+
+
+def test_a_runs_thread_keeps_no_connection_of_the_pool(alice, fake_model, notebook):
+    """There are more slots than connections: the first runs that called a tool would have starved the others."""
+    run = ToolRun(alice, fake_model, CHUNK)
+    connection.close()
+    assert runtime.run_next(Worker(slots=1))
+    assert connection.connection is None
+    assert run.row.status == Status.SUCCEEDED
+
+
+def test_a_database_that_is_away_as_a_call_is_looked_up_ends_no_run(alice, fake_model, notebook, monkeypatch):
+    real, failures = runtime.switch_of, [OperationalError("the server closed the connection")]
+    monkeypatch.setattr(journal, "RECONNECT_SECONDS", 0.0)
+    monkeypatch.setattr(runtime, "switch_of", lambda *asked: _raise(failures.pop()) if failures else real(*asked))
+    assert ToolRun(alice, fake_model, NOTE).carry().status == Status.SUCCEEDED
+    assert (failures, notebook.notes) == ([], ["hello"])
+
+
+def _raise(error):
+    raise error
 
 
 def test_the_model_gets_schemas_and_results(alice, fake_model, notebook):
