@@ -1,6 +1,7 @@
 """`make bench`: the product and what people would use instead, side by side in one run. Read ratios, not times.
 
-python -m benchmarks [--only zero,runs,submit,streams,teams] [--json FILE] [--runs 200] [--large 1000] [--workers 1]
+python -m benchmarks [--only zero,runs,submit,streams,teams,tools] [--json FILE] [--runs 200] [--large 1000]
+                     [--workers 1]
 """
 
 import argparse
@@ -11,17 +12,16 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from rich.console import Console
-from rich.table import Table
+from rich.console import Console, Group, RenderableType
 
-from benchmarks import half, report, streams, teams, zero
+from benchmarks import half, report, streams, teams, tool_runs, zero
 from benchmarks.processes import Child, module
 
-PARTS = ("zero", "runs", "submit", "streams", "teams")
+PARTS = ("zero", "runs", "submit", "streams", "teams", "tools")
 
 
-def measured(part: str, model: str, given: argparse.Namespace, found: dict[str, Any]) -> Table:
-    """Measure one part, keep its numbers, and return them as a table."""
+def measured(part: str, model: str, given: argparse.Namespace, found: dict[str, Any]) -> RenderableType:
+    """Measure one part, keep its numbers, and return them as tables."""
     match part:
         case "zero":
             found[part] = {"runs": given.runs, **zero.measure(model, given.runs)}
@@ -35,9 +35,12 @@ def measured(part: str, model: str, given: argparse.Namespace, found: dict[str, 
         case "streams":
             found[part] = streams.measure(model, [1, 50])
             return report.streams(found[part])
-        case _:
+        case "teams":
             found[part] = teams.measure(model, 300)
             return report.teams(found[part])
+        case _:
+            found[part] = tool_runs.measure(model, given.runs)
+            return Group(*report.tools(found[part]))
 
 
 def main() -> None:
@@ -45,7 +48,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", default=",".join(PARTS), help="parts, with commas")
     parser.add_argument("--json", type=Path, help="a file for the numbers")
-    parser.add_argument("--runs", type=int, default=200, help="runs of part zero")
+    parser.add_argument("--runs", type=int, default=200, help="runs of part zero, and of part tools at zero latency")
     parser.add_argument("--large", type=int, default=1000, help="the larger number of part runs; 0: leave it out")
     parser.add_argument("--workers", type=int, default=1, help="worker processes of part runs")
     given = parser.parse_args()

@@ -4,12 +4,14 @@
 
 A bare asyncio protocol: any HTTP framework would cost more than what is measured. The path sets the behaviour:
 `http://127.0.0.1:PORT/ms=500,words=60/v1`. Streamed words are the monotonic time of their sending, in ns, so
-that a reader on this machine can tell how long each was on its way.
+that a reader on this machine can tell how long each was on its way. With `tool=Chunk_Text` it calls that tool before it
+answers, where the request offers it.
 """
 
 import argparse
 import asyncio
 import time
+from dataclasses import dataclass
 from typing import Any, cast
 
 import httptools
@@ -17,12 +19,29 @@ import orjson
 import uvloop
 
 STATS = {"calls": 0}
+STREAM_HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
 
 
-def options(path: str) -> dict[str, float]:
+TEXT = "A brick holds a door open. It carries a shelf. It keeps the bed warm. " * 10
+"""What a tool is given for each argument that it needs."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to answer. `tool`: what to call before that."""
+
+    ms: float = 0.0
+    words: int = 60
+    tool: str = ""
+
+
+def options(path: str) -> Options:
     """Read `k=v,k=v` out of a path."""
-    pairs = (pair.split("=", 1) for part in path.split("/") if "=" in part for pair in part.split(","))
-    return {"ms": 0.0, "words": 60.0, **{key: float(value) for key, value in pairs}}
+    pairs = dict(pair.split("=", 1) for part in path.split("/") if "=" in part for pair in part.split(","))
+    default = Options()
+    return Options(
+        float(pairs.get("ms", default.ms)), int(pairs.get("words", default.words)), pairs.get("tool", default.tool)
+    )
 
 
 class Protocol(asyncio.Protocol):
@@ -54,12 +73,15 @@ class Protocol(asyncio.Protocol):
             return self.answer(STATS)
         STATS["calls"] += 1
         chosen, asked = options(path), orjson.loads(self.body)
+        call = tool_call(asked, chosen.tool)
         if asked.get("stream"):
-            return self.stream(asked, chosen)
-        text = " ".join(["word"] * int(chosen["words"]))
-        choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
+            return self.stream_call(asked, chosen, call) if call else self.stream(asked, chosen)
+        text = " ".join(["word"] * chosen.words)
+        said = {"content": None, "tool_calls": [call]} if call else {"content": text}
+        reason = "tool_calls" if call else "stop"
+        choice = {"index": 0, "message": {"role": "assistant", **said}, "finish_reason": reason}
         whole = {"choices": [choice], "usage": usage(self.body, chosen), **head(asked, "chat.completion")}
-        self.loop.call_later(chosen["ms"] / 1000, self.answer, whole)
+        self.loop.call_later(chosen.ms / 1000, self.answer, whole)
         return None
 
     def answer(self, value: dict[str, Any]) -> None:
@@ -68,17 +90,15 @@ class Protocol(asyncio.Protocol):
             b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(body) + body
         )
 
-    def stream(self, asked: dict[str, Any], chosen: dict[str, float]) -> None:
-        self.write(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n")
-        words, began = int(chosen["words"]), self.loop.time()
-        gap = chosen["ms"] / 1000 / words
+    def stream(self, asked: dict[str, Any], chosen: Options) -> None:
+        self.write(STREAM_HEAD)
+        words, began = chosen.words, self.loop.time()
+        gap = chosen.ms / 1000 / words
         about = head(asked, "chat.completion.chunk")
 
         def send(number: int) -> None:
             if number == words:
-                self.event({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}], **about})
-                self.event({"choices": [], "usage": usage(self.body, chosen), **about})
-                self.write(b"e\r\ndata: [DONE]\n\n\r\n0\r\n\r\n")
+                self.end(about, "stop", chosen)
                 return
             delta = {"content": f"{time.monotonic_ns()} "}
             self.event({"choices": [{"index": 0, "delta": delta, "finish_reason": None}], **about})
@@ -89,6 +109,22 @@ class Protocol(asyncio.Protocol):
 
         send(0)
 
+    def stream_call(self, asked: dict[str, Any], chosen: Options, call: dict[str, Any]) -> None:
+        self.write(STREAM_HEAD)
+        about = head(asked, "chat.completion.chunk")
+
+        def send() -> None:
+            delta = {"role": "assistant", "content": None, "tool_calls": [{"index": 0, **call}]}
+            self.event({"choices": [{"index": 0, "delta": delta, "finish_reason": None}], **about})
+            self.end(about, "tool_calls", chosen)
+
+        self.loop.call_later(chosen.ms / 1000, send)
+
+    def end(self, about: dict[str, Any], reason: str, chosen: Options) -> None:
+        self.event({"choices": [{"index": 0, "delta": {}, "finish_reason": reason}], **about})
+        self.event({"choices": [], "usage": usage(self.body, chosen), **about})
+        self.write(b"e\r\ndata: [DONE]\n\n\r\n0\r\n\r\n")
+
     def event(self, value: dict[str, Any]) -> None:
         line = b"data: " + orjson.dumps(value) + b"\n\n"
         self.write(b"%x\r\n%s\r\n" % (len(line), line))
@@ -98,14 +134,24 @@ class Protocol(asyncio.Protocol):
             self.transport.write(data)
 
 
+def tool_call(asked: dict[str, Any], tool: str) -> dict[str, Any] | None:
+    """The call of the tool, when it is offered and has not just been called."""
+    offered = {each["function"]["name"]: each["function"]["parameters"] for each in asked.get("tools", [])}
+    if tool not in offered or asked["messages"][-1]["role"] == "tool":
+        return None
+    arguments = orjson.dumps(dict.fromkeys(offered[tool]["required"], TEXT)).decode()
+    number = STATS["calls"]
+    return {"id": f"call_{number}", "type": "function", "function": {"name": tool, "arguments": arguments}}
+
+
 def head(asked: dict[str, Any], kind: str) -> dict[str, Any]:
     """The fields every answer begins with."""
     return {"id": f"chatcmpl-{STATS['calls']}", "object": kind, "created": 0, "model": asked.get("model", "fake")}
 
 
-def usage(body: bytes, chosen: dict[str, float]) -> dict[str, int]:
+def usage(body: bytes, chosen: Options) -> dict[str, int]:
     """Token counts that are right in size."""
-    asked, said = len(body) // 4, int(chosen["words"])
+    asked, said = len(body) // 4, chosen.words
     return {"prompt_tokens": asked, "completion_tokens": said, "total_tokens": asked + said}
 
 

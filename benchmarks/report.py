@@ -36,13 +36,18 @@ def zero(found: Result) -> Table:
 def runs(found: Result) -> Table:
     """Many runs at 500 ms a call."""
     title = "Runs of 4 calls of 500 ms: {workers} worker(s) of {slots} slots, submitted by {clients} HTTP clients"
-    table = Table("", "first submit to last end", "of it submitting", "all queued to last end", "x of ideal 2 s",
-                  "submit p50 / p95 ms", "worker MB", "connections", title=title.format(**found))  # fmt: skip
-    for number, row in found["runs"].items():
+    return _at_500_ms(title.format(**found), found["runs"], 2)
+
+
+def _at_500_ms(title: str, rows: Result, ideal: float) -> Table:
+    spans = ("first submit to last end", "of it submitting", "all queued to last end", f"x of ideal {ideal:g} s")
+    table = Table("", *spans, "submit p50 / p95 ms", "worker MB", "connections", title=title)
+    for number, row in rows.items():
         submit = f"{row['submit']['p50']:.0f} / {row['submit']['p95']:.0f}"
-        table.add_row(f"{number} runs", f"{row['seconds']:.2f} s", f"{row['submitting']:.2f} s",
-                      f"{row['engine_seconds']:.2f} s", f"{row['seconds'] / 2:.2f} / {row['engine_seconds'] / 2:.2f}",
-                      submit, f"{row['memory_mb']:.0f}", f"{row['connections']:.0f}")  # fmt: skip
+        whole, engine = row["seconds"], row["engine_seconds"]
+        table.add_row(f"{number} runs", f"{whole:.2f} s", f"{row['submitting']:.2f} s", f"{engine:.2f} s",
+                      f"{whole / ideal:.2f} / {engine / ideal:.2f}", submit, f"{row['memory_mb']:.0f}",
+                      f"{row['connections']:.0f}")  # fmt: skip
     return table
 
 
@@ -55,7 +60,10 @@ def submit(found: Result) -> Table:
 
 def streams(found: Result) -> Table:
     """Delay of streamed words. All streams are opened at once, which is the hardest moment; it is told apart."""
-    title = "ms a word is late over the model's own time: p50 / p95 / max; CPU ms a word"
+    return _late("ms a word is late over the model's own time: p50 / p95 / max; CPU ms a word", found)
+
+
+def _late(title: str, found: Result) -> Table:
     table = Table("", "words/s", "all words", "once all streams are open", "worker", "web", "redis", title=title)
     for number, row in found.items():
         cpu = [f"{row['cpu'][name]:.2f}" for name in ("worker", "web", "redis")]
@@ -79,3 +87,21 @@ def teams(found: Result) -> Table:
                        row["p50"], row["p50"] / bare["p50"]]  # fmt: skip
             table.add_row(f"{method}, {name}", *(f"{number:.2f}" for number in numbers))
     return table
+
+
+def tools(found: Result) -> list[Table]:
+    """Runs whose agents call tools: CPU beside a run without, many at once, and streams."""
+    title = "CPU ms a run at 32 at once, model at zero latency; with tools: 7 model calls and 3 tool calls"
+    table = Table("", "worker", "PostgreSQL", "together", "x of without", "runs/s", title=title)
+    plain = sum(found["plain"]["cpu"][name] for name in ("worker", "postgres"))
+    for key, name in (("plain", "without tools, 4 model calls"), ("tools", "with tools")):
+        cpu, rate = found[key]["cpu"], found["runs"] / found[key]["seconds"]
+        together = cpu["worker"] + cpu["postgres"]
+        table.add_row(name, f"{cpu['worker']:.1f}", f"{cpu['postgres']:.1f}", f"{together:.1f}",
+                      f"{together / plain:.2f}", f"{rate:.0f}")  # fmt: skip
+    half = found["half"]
+    return [
+        table,
+        _at_500_ms("With tools, 500 ms a model call", {str(half["runs"]): half}, half["ideal"]),
+        _late("With tools: ms a word is late: p50 / p95 / max; CPU ms a word", found["streams"]),
+    ]

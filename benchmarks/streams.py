@@ -25,22 +25,23 @@ WORD = re.compile(rb"\d{9,}(?= )")
 
 def measure(model: str, sizes: list[int]) -> dict[str, Any]:
     """Each number of streams on the same installation."""
-    found: dict[str, Any] = {}
     with Product(model + PATH, slots=128) as product:
         watch(product, 2)
-        for streams in sizes:
-            with product.clock() as clock:
-                read = watch(product, streams)
-            words = sorted(word for stream in read for word in stream.words())
-            all_open = max(stream.arrived[0] for stream in read)
-            cpu = {name: used / len(words) for name, used in clock.cpu.items()}
-            found[str(streams)] = {
-                "per_second": len(words) / ((words[-1][0] - words[0][0]) / 1e9),
-                "all": late(words),
-                "once_all_are_open": late([word for word in words if word[0] > all_open]),
-                "cpu": cpu,
-            }
-    return found
+        return {str(streams): watched(product, streams) for streams in sizes}
+
+
+def watched(product: Product, streams: int) -> dict[str, Any]:
+    """What so many streams at once cost, and how late their words are."""
+    with product.clock() as clock:
+        read = watch(product, streams)
+    words = sorted(word for stream in read for word in stream.words())
+    all_open = max(stream.arrived[0] for stream in read)
+    return {
+        "per_second": len(words) / ((words[-1][0] - words[0][0]) / 1e9),
+        "all": late(words),
+        "once_all_are_open": late([word for word in words if word[0] > all_open]),
+        "cpu": {name: used / len(words) for name, used in clock.cpu.items()},
+    }
 
 
 class Stream:
