@@ -125,11 +125,28 @@ class _Run:
         """An agent's turn: what is recorded of it, the rest asked for and done now, and recorded before it is used."""
         agent = call.agent
         with telemetry.turn(telemetry.TurnFacts(call.key, call.role, call.name, agent.provider, agent.model)):
-            return take_turn(
-                call,
-                lambda number, messages, may_call: self._answered(journal, call, number, messages, may_call=may_call),
-                lambda wanted: self._use(journal, call, wanted),
-            )
+            return self._summary(journal, call) if call.sums_up else self._turn(journal, call)
+
+    def _turn(self, journal: Journal, call: NodeCall) -> Spoken:
+        return take_turn(
+            call,
+            lambda number, messages, may_call: self._answered(journal, call, number, messages, may_call=may_call),
+            lambda wanted: self._use(journal, call, wanted),
+        )
+
+    def _summary(self, journal: Journal, call: NodeCall) -> Spoken:
+        """A summary; an empty one where the model's error would end the run: the turns are cut then, with a note that
+        has a run taken up again do the same."""
+        key = f"{call.key}/summary/cut"
+        if key not in journal.done:
+            try:
+                return self._turn(journal, call)
+            except LLMError as error:
+                if self._after(error)["status"] != "failed":
+                    raise
+                why = f"the model that was to sum them up did not: {error} ({error.code})"
+                journal.note(key, f"{call.role} is told the newest turns alone, because {why}")
+        return Spoken("")
 
     def _answered(
         self, journal: Journal, call: NodeCall, number: int, messages: list[Message], *, may_call: bool

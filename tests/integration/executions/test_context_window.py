@@ -100,6 +100,29 @@ def test_a_run_taken_up_again_reads_the_recorded_summary(alice, fake_model, sett
     assert len(asked) == len(set(asked)) == len(steps(alice, execution, kind="note"))
 
 
+def test_without_a_summary_the_older_turns_are_cut(alice, fake_model, settings):
+    settings.CONTEXT_OVERFLOW = "summary"
+    entry = settings.LLM_PROVIDERS["openai"]
+    settings.LLM_PROVIDERS = {"openai": {**entry, "models": {"fake": {"context_tokens": 2 * READS}}}}
+    fake_model.rule(match="You sum up", fault="400")
+    fake_model.rule(match="left out", fault="400", times=1)
+    fake_model.rule(answer="A long answer. " * 10)
+
+    execution = run(alice, "openai", rounds=8)
+    assert (execution.status, execution.error["code"]) == (Status.FAILED, "bad_request")
+    notes = [step for step in steps(alice, execution, kind="note") if step.state == "done"]
+    assert [step.key.endswith("/summary/cut") for step in notes] == [True]
+    asked = len([prompt for prompt in prompts(fake_model) if "You sum up" in str(prompt)])
+    assert asked == 1
+
+    fake_model.rules.pop(0)  # it could sum up now, but this turn goes on as it began
+    execution_retry(actor=alice.actor, execution_id=execution.id)
+    runtime.run_next(Worker(slots=1))
+    execution = execution_get(actor=alice.actor, execution_id=execution.id)
+    assert execution.status == Status.SUCCEEDED
+    assert len(execution_log(alice, execution)) == 16
+
+
 def test_a_goal_the_model_cannot_read_fails_without_a_call(alice, fake_model, settings):
     entry = settings.LLM_PROVIDERS["openai"]
     settings.LLM_PROVIDERS = {"openai": {**entry, "context_tokens": 20}}
