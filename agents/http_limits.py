@@ -10,6 +10,8 @@ import io
 import socket
 import threading
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 READ_BYTES = 65_536
@@ -35,6 +37,24 @@ class Limits:
 
 # The limits of the call this thread is making: http.client builds the response object without arguments of ours.
 of_this_thread = threading.local()
+
+
+@contextmanager
+def looking(last_look: Callable[[], None]) -> Iterator[None]:
+    """Have calls to models that this thread makes inside call `last_look` when their connection stands, right before
+    the request leaves. What it raises goes through, and nothing is sent."""
+    of_this_thread.last_look = last_look
+    try:
+        yield
+    finally:
+        del of_this_thread.last_look
+
+
+def look() -> None:
+    """What `looking` asked for."""
+    last_look: Callable[[], None] | None = getattr(of_this_thread, "last_look", None)
+    if last_look is not None:
+        last_look()
 
 
 class _LimitedReader(io.RawIOBase):

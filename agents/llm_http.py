@@ -12,7 +12,7 @@ from django.core.exceptions import ImproperlyConfigured
 from urllib3 import exceptions as wire
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
-from agents.http_limits import READ_BYTES, LimitedResponse, Limits, of_this_thread
+from agents.http_limits import READ_BYTES, LimitedResponse, Limits, look, of_this_thread
 from agents.llm_errors import (
     AnswerTooLarge,
     BadCredentials,
@@ -45,6 +45,12 @@ class _HTTPConnection(HTTPConnection):
         # Connects, where that is still to be done, only when the headers are sent: after this.
         of_this_thread.limits.kept_connection = self.sock is not None and not self.fresh
         super().putrequest(*args, **kwargs)
+
+    def endheaders(self, *args: Any, **kwargs: Any) -> None:
+        if self.sock is None:
+            self.connect()
+        look()
+        super().endheaders(*args, **kwargs)
 
     def getresponse(self) -> Any:
         self.fresh = False

@@ -9,7 +9,7 @@ import http.client
 import re
 import socket
 import ssl
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final
@@ -95,11 +95,13 @@ def send(
     allow_hosts: Collection[str] | None,
     allow_loopback: bool = False,
     types: Collection[str] | None = None,
+    last_look: Callable[[], None] | None = None,
 ) -> OutboundAnswer:
     """Send one request and return its answer, whatever the status. Raises OutboundError.
 
     `allow_hosts`: names as `allows` reads them; None: any on the open internet. `types`: what an answer's body may be
     ("application/json", "text/*"); another is not read. Private addresses are reached by OUTBOUND_ALLOW alone.
+    `last_look` is called once connected, and may raise to have nothing sent.
     """
     target = replace(target_of(url), allow_loopback=allow_loopback)
     if allow_hosts is not None and not allows(allow_hosts, target.scheme, target.host, target.port):
@@ -110,6 +112,8 @@ def send(
     connection = _connection(target, limits)
     try:
         _connect(connection, limits)
+        if last_look:
+            last_look()
         response = _asked(connection, method, target, body, sent_headers, limits)
         try:
             return _answer(method, response, max_bytes, types)

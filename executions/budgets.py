@@ -29,7 +29,7 @@ from agents.llm import (
     cost,
 )
 from executions import engine
-from executions.control import BudgetRefused
+from executions.control import BudgetRefused, Fenced
 from executions.prompts import MESSAGE_TOKENS, estimated_tokens
 
 MAY_BE_CHARGED: Final = (ProviderTimeout, CutStream, BadAnswer, AnswerTooLarge)
@@ -161,7 +161,7 @@ class Purse:
         try:
             day = self._reserve_day(call.most)
             yield call
-        except BudgetRefused:
+        except (BudgetRefused, Fenced):
             call.took = Amount()
             raise
         except LLMError as error:

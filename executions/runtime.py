@@ -10,6 +10,7 @@ from uuid import UUID
 from django.conf import settings
 
 from agents import tools
+from agents.http_limits import looking
 from agents.llm import BreakerOpen, ChatAnswer, ChatRequest, LLMError, chat_model, cost, providers
 from agents.tools.switches import switch_of
 from executions import engine, stream, telemetry
@@ -212,6 +213,7 @@ class _Run:
             idempotency_key=idempotency_key(journal, place.key),
             deadline=time.monotonic() + self._seconds_for_a_call(),
             allowed=allowed,
+            last_look=lambda: self.worker.last_look(self.hold),
         )
         step = ToolStep(journal, place, context, {"tool": wanted.name, "arguments": wanted.arguments})
         recorded = step.recorded()
@@ -235,7 +237,8 @@ class _Run:
         # Reading an answer word by word costs six times the CPU of reading it whole, so it is done for watchers only.
         watched = bool(self.hold.watched or self.claimed.spec.get("stream")) and not call.sums_up
         paying = self.purse.model_call(chat, answer_tokens(call.agent)) if self.purse else nullcontext()
-        with paying as paid, telemetry.model_call(place.key, chat, streamed=watched) as told:
+        last_look = looking(lambda: self.worker.last_look(self.hold))
+        with paying as paid, telemetry.model_call(place.key, chat, streamed=watched) as told, last_look:
             chat = paid.request if paid else chat
             if watched:
                 with stream.TokenStream(self.hold.tenant_id, self.hold.execution_id, place.key) as tokens:

@@ -74,9 +74,15 @@ class Worker:
 
     def check(self, hold: Hold) -> None:
         """Raise before the next effect when it must not happen: `Fenced`, `Cancelled` or `Released`."""
-        if hold.lost or time.monotonic() > hold.until:
-            raise Fenced
+        self.last_look(hold)
         if hold.cancelled:
             raise Cancelled
         if self.draining:
             raise Released
+
+    @staticmethod
+    def last_look(hold: Hold) -> None:
+        """Raise `Fenced` when the run is no longer ours. Stands where an effect that was decided on is about to leave
+        this process: one that was paused since must not go on as if it had not been."""
+        if hold.lost or time.monotonic() > hold.until:
+            raise Fenced

@@ -17,6 +17,10 @@ CONTENT_CHARS: Final = 20_000
 """Of one result; a tool may say otherwise. Beyond it a model's context would be spent on one answer."""
 
 
+def _go() -> None:
+    """Nothing stands against it."""
+
+
 @dataclass(frozen=True, slots=True)
 class ToolContext:
     """What the server tells a tool: who asks and for how long. A model has no say in any of it."""
@@ -33,6 +37,9 @@ class ToolContext:
     """The tools this agent has by the team's version."""
     settings: Mapping[str, Any] = field(default_factory=dict)
     """What the tenant has set for the tool; call() fills it in."""
+    last_look: Callable[[], None] = _go
+    """Called right before an effect leaves the process. Raises control flow when the run is no longer ours, which a
+    pause of the process or a slow look-up since the intent may have brought about."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,6 +114,7 @@ def call_web_api(
             max_bytes=MAX_BYTES,
             allow_hosts=_allowed(context),
             types=SHOWN_TYPES,
+            last_look=context.last_look,
         )
     except OutboundError as error:
         raise _told(context, error) from error

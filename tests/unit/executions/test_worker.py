@@ -69,3 +69,14 @@ def test_cancel_and_drain_are_told_apart():
     worker.renewed(time.monotonic(), [(hold.execution_id, hold.fence, True)])
     with pytest.raises(Cancelled):
         worker.check(hold)
+
+
+def test_the_last_look_asks_for_the_lease_alone():
+    """What was decided on is done, also by a worker that is told to leave: its intent is on record."""
+    worker = Worker(1, draining=True)
+    hold = held(worker)
+    hold.cancelled = True
+    worker.last_look(hold)
+    hold.until = time.monotonic() - 0.001
+    with pytest.raises(Fenced):
+        worker.last_look(hold)

@@ -166,3 +166,15 @@ def test_no_time_left_is_a_timeout(server: LocalServer) -> None:
     error = failed(server, "POST", timeout_s=-1)
 
     assert (error.code, error.effect_unknown, server.asked) == ("timeout", False, [])
+
+
+def test_a_last_look_may_have_nothing_sent(server: LocalServer) -> None:
+    class Gone(BaseException):
+        """Control flow of the caller's."""
+
+    def last_look() -> None:
+        raise Gone
+
+    with pytest.raises(Gone):
+        sent(server, "POST", last_look=last_look)
+    assert server.asked == []
