@@ -292,7 +292,7 @@ class ScheduleRun(ApiView):
         answer=ExecutionDetail,
         example={**QUEUED_EXAMPLE, "source": "schedule"},
         status=202,
-        problems={404: _NONE},
+        problems={404: _NONE, 409: f"Team ID {TEAM_ID} has roles without an agent; nobody can speak for them"},
         headers=[LOCATION],
     )
     def post(self, _request: Request, schedule_id: UUID) -> Response:

@@ -133,7 +133,7 @@ def _rest(who: Person, run: Execution, text: str) -> None:
             )
         AuditSeal.objects.create(horizon=1, entries=0, digest=text)
         TenantSlots.objects.get_or_create(defaults={"limit": 5})
-        TenantLimits.objects.create(usd_per_day=7)
+        TenantLimits.objects.create(tokens_per_day=7_000_000)
         TenantDay.objects.create(day=timezone.now().date())
 
 
