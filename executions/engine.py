@@ -151,7 +151,7 @@ def settle_day(tenant_id: UUID, day: date, had: tuple[int, Decimal | None], took
 def _call(statement: str, *args: Any) -> list[tuple[Any, ...]]:
     with connection.wrap_database_errors:
         pool = _pool()
-        hot = pool.getconn()
+        hot = _alive(pool)
         try:
             return hot.execute(statement, args, prepare=True).fetchall()
         finally:
@@ -172,7 +172,6 @@ def _pool() -> ConnectionPool[psycopg.Connection[tuple[Any, ...]]]:
         max_size=settings.DB_POOL_SIZE or 1,
         timeout=POOL_WAIT_SECONDS,
         max_idle=IDLE_SECONDS,
-        check=_refuse_dead,
         open=True,
         name="engine",
     )
@@ -180,13 +179,22 @@ def _pool() -> ConnectionPool[psycopg.Connection[tuple[Any, ...]]]:
     return pool
 
 
-def _refuse_dead(idle: psycopg.Connection[Any]) -> None:
+def _alive(pool: ConnectionPool[psycopg.Connection[tuple[Any, ...]]]) -> psycopg.Connection[tuple[Any, ...]]:
+    """A connection that is not known to be dead. Not the pool's own `check`: it rests a second after the first that
+    fails, then two, four and eight, and a restart of PostgreSQL leaves a pool full of them."""
+    while True:
+        hot = pool.getconn()
+        if not _died(hot):
+            return hot
+        hot.close()  # the pool would keep it, and hand it out again and again: nobody has told libpq yet
+        pool.putconn(hot)  # a new one takes its place
+
+
+def _died(idle: psycopg.Connection[Any]) -> bool:
     """A connection that rests has nothing to say: one that can be read has been closed, by a restart of PostgreSQL."""
     poll = select.poll()
     poll.register(idle.fileno(), select.POLLIN)
-    if poll.poll(0):
-        idle.close()  # the pool would keep it, and hand it out again and again: nobody has told libpq yet
-        raise psycopg.OperationalError("the server closed this connection while it was idle")
+    return bool(poll.poll(0))
 
 
 def give_back() -> None:
