@@ -17,17 +17,15 @@ from agents.secret_rows import (
     MAX_NOTE,
     fields_of,
     found,
-    noted,
-    reason_problems,
-    refuse,
     secret_problems,
     take,
-    text_problems,
 )
 from teams import audit
 from teams.access import Actor
 from teams.errors import Conflict, Located
+from teams.history import noted
 from teams.models import PlatformKeys, Tenant
+from teams.refusing import reason_problems, refuse, text_problems
 from teams.tenancy import tenant
 
 MAX_URL: Final = 500

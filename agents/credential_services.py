@@ -19,16 +19,14 @@ from agents.secret_rows import (
     MAX_ROWS,
     fields_of,
     found,
-    noted,
-    reason_problems,
-    refuse,
     secret_problems,
     take,
-    text_problems,
 )
 from teams import audit
 from teams.access import Actor
 from teams.errors import Conflict, Invalid, Located
+from teams.history import noted
+from teams.refusing import reason_problems, refuse, text_problems
 from teams.secrets import SecretError
 from teams.tenancy import tenant
 

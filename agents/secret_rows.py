@@ -8,12 +8,8 @@ from typing import Any, Final, TypeVar
 from uuid import UUID
 
 from agents.models import ProviderAccount, ToolCredential
-from teams.access import Actor
-from teams.canonical import walk_problems
-from teams.errors import Invalid, Located, NotFound
-from teams.history import ChangeNote
+from teams.errors import Located, NotFound
 from teams.secrets import seal_into
-from teams.services import MAX_REASON
 
 MAX_SECRET: Final = 2000
 MAX_NOTE: Final = 200
@@ -29,12 +25,6 @@ def take(row: Row, column: str, secret: str) -> None:
     """Seal a secret for this row, and keep what people may see of it."""
     seal_into(row, column, secret)
     row.ends_with = secret[-SHOWN:] if len(secret) >= 3 * SHOWN else ""
-
-
-def noted(row: Row, actor: Actor, reason: str) -> Row:
-    """The row, with who changes it and why for its history."""
-    row._change = ChangeNote(actor.label, reason, actor.user_id)  # type: ignore[attr-defined]
-    return row
 
 
 def found(row: Row | None, what: str, row_id: UUID) -> Row:
@@ -53,26 +43,6 @@ def secret_problems(loc: str, secret: str) -> list[Located]:
     if not (secret.isascii() and secret.isprintable()) or " " in secret:
         return [Located(loc=loc, msg="has characters that no key has: printable ASCII without blanks is wanted")]
     return []
-
-
-def text_problems(loc: str, text: str, most: int) -> list[Located]:
-    """What keeps a text from being stored."""
-    problems = walk_problems({loc: text})[0]
-    if len(text) > most:
-        problems.append(Located(loc=loc, msg=f"has {len(text)} characters, at most {most} are allowed"))
-    return problems
-
-
-def reason_problems(reason: str) -> list[Located]:
-    """What is wrong with a reason."""
-    return text_problems("reason", reason, MAX_REASON)
-
-
-def refuse(problems: list[Located]) -> None:
-    """Raise `Invalid` with all of them, if there are any."""
-    if problems:
-        count = len(problems)
-        raise Invalid(f"The request has {count} error{'s' if count != 1 else ''}.", errors=problems)
 
 
 def fields_of(row: Row, names: tuple[str, ...]) -> dict[str, Any]:

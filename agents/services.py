@@ -19,9 +19,9 @@ from teams.access import Actor
 from teams.canonical import walk_problems
 from teams.errors import Conflict, Invalid, Located, NotFound
 from teams.flow import role_problem
-from teams.history import ChangeNote
+from teams.history import noted
 from teams.located import located
-from teams.services import MAX_REASON
+from teams.refusing import reason_problems, refuse
 from teams.spec import MAX_TOOLS
 from teams.tenancy import tenant
 
@@ -99,7 +99,7 @@ def template_set(
     """
     actor.require("templates:write")
     template = Template(role.strip(), name.strip(), personality, prompt, tuple(tools))
-    _refuse(_template_problems(template, reason))
+    refuse(_template_problems(template, reason))
     template = replace(template, tools=tuple(dict.fromkeys(tools)))
     try:
         with tenant(actor.tenant_id):
@@ -116,13 +116,13 @@ def template_reset(*, actor: Actor, role: str, reason: str = "") -> TemplateStat
     Raises `NotFound`; going back to a default that holds already changes nothing.
     """
     actor.require("templates:write")
-    _refuse(_reason_problems(reason))
+    refuse(reason_problems(reason))
     with tenant(actor.tenant_id):
         row = None if role_problem(role) else RoleTemplate.objects.select_for_update().filter(role=role).first()
         if row is None:
             return _default(role)
         audit.record(actor, "template.reset", row, before=_wording(as_template(row)), reason=reason)
-        _noted(row, actor, reason).delete()
+        noted(row, actor, reason).delete()
     return TemplateState(DEFAULT_TEMPLATES[role]) if role in DEFAULT_TEMPLATES else None
 
 
@@ -137,7 +137,7 @@ def _store(actor: Actor, template: Template, reason: str) -> RoleTemplate:
         return row
     row.name, row.personality, row.prompt = template.name, template.personality, template.prompt
     row.tools, row.updated_at = list(template.tools), timezone.now()
-    _noted(row, actor, reason).save()
+    noted(row, actor, reason).save()
     audit.record(actor, "template.set", row, before=before, after=_wording(template), reason=reason)
     return row
 
@@ -171,7 +171,7 @@ def _template_problems(template: Template, reason: str) -> list[Located]:
             Located(loc=f"tools.{n}", msg=msg) for n, tool in named if (msg := tool_problem(tool, frozenset()))
         ]
     first = {problem["loc"]: problem for problem in reversed(problems)}  # one is enough of each place
-    return [*reversed(first.values()), *_reason_problems(reason)]
+    return [*reversed(first.values()), *reason_problems(reason)]
 
 
 def _text_problems(template: Template) -> list[Located]:
@@ -213,7 +213,7 @@ def tool_set(
         raise NotFound("there is no such tool in the catalogue")
     tool = CATALOGUE[name]
     checked, problems = (None, []) if settings is None else _settings(tool, settings)
-    _refuse([*problems, *_reason_problems(reason)])
+    refuse([*problems, *reason_problems(reason)])
     wanted = {"enabled": enabled, "approval": approval, "settings": checked}
     try:
         with tenant(actor.tenant_id):
@@ -231,7 +231,7 @@ def _set(actor: Actor, name: str, wanted: Mapping[str, Any], reason: str) -> Ten
     for key, value in after.items():
         setattr(row, key, value)
     row.updated_at = timezone.now()
-    _noted(row, actor, reason).save()
+    noted(row, actor, reason).save()
     action = "tool.switch" if after.keys() == {"enabled"} else "tool.set"
     audit.record(actor, action, row, before={"name": name, **before}, after={"name": name, **after}, reason=reason)
     return row
@@ -257,22 +257,3 @@ def _tool_state(tool: Tool, row: TenantTool | None) -> ToolState:
 
 
 # --- both -------------------------------------------------------------------------------------------------------------
-
-
-def _noted(row: Row, actor: Actor, reason: str) -> Row:
-    """The row, with who changes it and why for its history."""
-    row._change = ChangeNote(actor.label, reason, actor.user_id)  # type: ignore[attr-defined]
-    return row
-
-
-def _reason_problems(reason: str) -> list[Located]:
-    problems = walk_problems({"reason": reason})[0]
-    if len(reason) > MAX_REASON:
-        problems.append(Located(loc="reason", msg=f"has {len(reason)} characters, at most {MAX_REASON} are allowed"))
-    return problems
-
-
-def _refuse(problems: list[Located]) -> None:
-    if problems:
-        count = len(problems)
-        raise Invalid(f"The request has {count} error{'s' if count != 1 else ''}.", errors=problems)

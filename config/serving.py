@@ -29,10 +29,9 @@ def by_view(on_loop: ASGIApp, in_thread: ASGIApp, waiting: ASGIApp) -> ASGIApp:
     """An application that sends requests for async views one way, those that may wait long for others (a model, the
     end of a run) another way, and all the rest the third way: so that no crowd of waiting callers keeps anybody out."""
     root = get_resolver()
-    live = tuple(chain for chain, view in views(root.url_patterns, (root.pattern,)) if iscoroutinefunction(view))
-    long = tuple(
-        (chain, _waits_at(view)) for chain, view in views(root.url_patterns, (root.pattern,)) if _waits_at(view)
-    )
+    found = [*views(root.url_patterns, (root.pattern,))]
+    live = tuple(chain for chain, view in found if iscoroutinefunction(view))
+    long = tuple((chain, methods) for chain, view in found if (methods := _waits_at(view)))
 
     async def application(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or leads_to_any(live, path := _path(scope)):

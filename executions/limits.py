@@ -16,10 +16,9 @@ from executions.facts import Limited
 from executions.models import Execution, Step, TenantDay, TenantLimits, TenantSlots
 from teams import audit
 from teams.access import Actor
-from teams.canonical import walk_problems
-from teams.errors import Conflict, Invalid, Located
-from teams.history import ChangeNote
-from teams.services import MAX_REASON
+from teams.errors import Conflict, Located
+from teams.history import noted
+from teams.refusing import reason_problems, refuse
 from teams.tenancy import tenant
 
 BY_DAY: Final = ("tokens_per_day", "usd_per_day", "runs_per_day")
@@ -82,7 +81,7 @@ def ceilings_set(*, actor: Actor, values: LimitValues, reason: str = "") -> Tena
 
 
 def _store(actor: Actor, limits: LimitValues | None, ceilings: LimitValues | None, reason: str) -> TenantUse:
-    _refuse([*_problems(limits or ceilings or LimitValues()), *_reason_problems(reason)])
+    refuse([*_problems(limits or ceilings or LimitValues()), *reason_problems(reason)])
     try:
         with tenant(actor.tenant_id):
             row = TenantLimits.objects.select_for_update().first() or TenantLimits()
@@ -92,9 +91,8 @@ def _store(actor: Actor, limits: LimitValues | None, ceilings: LimitValues | Non
             _write(row, slots, now)
             if now == before:
                 return before
-            row._change = ChangeNote(actor.label, reason, actor.user_id)  # type: ignore[attr-defined]
             row.updated_at = timezone.now()
-            row.save()
+            noted(row, actor, reason).save()
             slots.save(update_fields=["limit"] if slots.pk else None)
             _hold_to_them(row)
             audit.record(actor, "limits.set", row, before=_shown(before), after=_shown(now), reason=reason)
@@ -136,7 +134,7 @@ def _wanted(before: TenantUse, limits: LimitValues | None, ceilings: LimitValues
         for name in NAMES
         if getattr(most, name) is not None and (getattr(limits, name) or 0) > getattr(most, name)
     ]
-    _refuse(above)
+    refuse(above)
     return replace(before, limits=limits)
 
 
@@ -195,7 +193,7 @@ def raised(old: Limits, new: Limits, stopped_by: str) -> Limits:
             problems.append(Located(loc=name, msg=f"must be above the run's limit ({was}); leave out what is to stay"))
     if not stopped_by.endswith("_per_day") and stopped_by not in given:
         problems.append(Located(loc=stopped_by, msg="is what stopped the run: give a higher limit"))
-    _refuse(problems)
+    refuse(problems)
     return replace(old, **given)
 
 
@@ -228,19 +226,6 @@ def _problems(values: LimitValues) -> list[Located]:
         if value is not None and not 0 <= value <= MOST[name]:
             found.append(Located(loc=name, msg=f"must be between 0 and {MOST[name]}; null: no limit"))
     return found
-
-
-def _reason_problems(reason: str) -> list[Located]:
-    problems = walk_problems({"reason": reason})[0]
-    if len(reason) > MAX_REASON:
-        problems.append(Located(loc="reason", msg=f"has {len(reason)} characters, at most {MAX_REASON} are allowed"))
-    return problems
-
-
-def _refuse(problems: list[Located]) -> None:
-    if problems:
-        count = len(problems)
-        raise Invalid(f"The request has {count} error{'s' if count != 1 else ''}.", errors=problems)
 
 
 def _shown(use: TenantUse) -> dict[str, Any]:

@@ -13,11 +13,10 @@ from executions.schedule_models import Outcome, Overlap, Schedule
 from executions.services import Started, execution_start, input_problems
 from teams import audit
 from teams.access import Actor
-from teams.canonical import walk_problems
-from teams.errors import Conflict, Invalid, Located, NotFound
-from teams.history import ChangeNote
+from teams.errors import Conflict, Located, NotFound
+from teams.history import noted
 from teams.models import Team
-from teams.services import MAX_REASON
+from teams.refusing import reason_problems, refuse
 from teams.storing import not_found
 from teams.tenancy import tenant
 
@@ -60,11 +59,11 @@ def schedule_change(*, actor: Actor, schedule_id: UUID, fields: Mapping[str, Any
 def schedule_delete(*, actor: Actor, schedule_id: UUID, reason: str = "") -> None:
     """Drop a schedule; its runs stay. Raises `NotFound`."""
     _allowed(actor)
-    _refuse(_reason_problems(reason))
+    refuse(reason_problems(reason))
     with tenant(actor.tenant_id):
         row = _locked(schedule_id)
         audit.record(actor, "schedule.delete", row, before=_facts(row), reason=reason)
-        _noted(row, actor, reason).delete()
+        noted(row, actor, reason).delete()
 
 
 def schedule_run(*, actor: Actor, schedule_id: UUID) -> Started:
@@ -90,7 +89,7 @@ def schedule_get(*, actor: Actor, schedule_id: UUID) -> Schedule:
 
 def schedule_preview(*, time_zone: str, cron_text: str) -> list[datetime]:
     """Return the next five times of an expression. Raises `Invalid`."""
-    _refuse(cron.problems(cron_text, time_zone))
+    refuse(cron.problems(cron_text, time_zone))
     return cron.preview(cron_text, time_zone, timezone.now())
 
 
@@ -114,7 +113,7 @@ def _take(row: Schedule, fields: Mapping[str, Any], reason: str) -> None:
     for name, value in fields.items():
         setattr(row, name, value)
     row.name = row.name.strip()
-    _refuse(_problems(row, reason))
+    refuse(_problems(row, reason))
     # A schedule of a deleted team can still be paused or renamed; a new one of it cannot be made.
     if "team_id" in fields and not Team.objects.filter(id=row.team_id, is_deleted=False).exists():
         raise not_found(row.team_id)
@@ -128,25 +127,13 @@ def _problems(row: Schedule, reason: str) -> list[Located]:
         )
     if row.overlap not in Overlap.values:
         found.append(Located(loc="overlap", msg=f"must be one of {', '.join(Overlap.values)}"))
-    return [*found, *cron.problems(row.cron, row.time_zone), *input_problems(row.input), *_reason_problems(reason)]
-
-
-def _reason_problems(reason: str) -> list[Located]:
-    problems = walk_problems({"reason": reason})[0]
-    if len(reason) > MAX_REASON:
-        problems.append(Located(loc="reason", msg=f"has {len(reason)} characters, at most {MAX_REASON} are allowed"))
-    return problems
+    return [*found, *cron.problems(row.cron, row.time_zone), *input_problems(row.input), *reason_problems(reason)]
 
 
 def _save(row: Schedule, actor: Actor, reason: str) -> None:
     row.next_at = cron.next_time(row.cron, row.time_zone, timezone.now()) if row.enabled else None
     row.updated_at = timezone.now()
-    _noted(row, actor, reason).save()
-
-
-def _noted(row: Schedule, actor: Actor, reason: str) -> Schedule:
-    row._change = ChangeNote(actor.label, reason, actor.user_id)  # type: ignore[attr-defined]
-    return row
+    noted(row, actor, reason).save()
 
 
 def _facts(row: Schedule) -> dict[str, Any]:
@@ -163,9 +150,3 @@ def _locked(schedule_id: UUID) -> Schedule:
 
 def _missing(schedule_id: UUID) -> NotFound:
     return NotFound(f"Schedule ID {schedule_id} not found")
-
-
-def _refuse(problems: list[Located]) -> None:
-    if problems:
-        count = len(problems)
-        raise Invalid(f"The request has {count} error{'s' if count != 1 else ''}.", errors=problems)

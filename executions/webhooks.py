@@ -17,12 +17,11 @@ from executions.models import OPEN, Execution
 from executions.webhook_models import TEST_EVENT, Delivery, DeliveryStatus, Webhook, every_event
 from teams import audit
 from teams.access import Actor
-from teams.canonical import walk_problems
-from teams.errors import Conflict, Invalid, Located, NotFound
-from teams.history import ChangeNote
+from teams.errors import Conflict, Located, NotFound
+from teams.history import noted
 from teams.models import Team
+from teams.refusing import reason_problems, refuse
 from teams.secrets import opened, seal_into
-from teams.services import MAX_REASON
 from teams.storing import not_found
 from teams.tenancy import tenant
 
@@ -78,7 +77,7 @@ def webhook_rotate(
 ) -> tuple[Webhook, str]:
     """Give a webhook a new secret; return both. Until `grace` is over, deliveries are signed with the old one, too."""
     actor.require(SCOPE)
-    _refuse(_reason_problems(reason))
+    refuse(reason_problems(reason))
     with tenant(actor.tenant_id):
         row = _locked(webhook_id)
         former, secret = opened(row, "secret"), hooks.new_secret()
@@ -94,11 +93,11 @@ def webhook_rotate(
 def webhook_delete(*, actor: Actor, webhook_id: UUID, reason: str = "") -> None:
     """Drop a webhook with its deliveries. Raises `NotFound`."""
     actor.require(SCOPE)
-    _refuse(_reason_problems(reason))
+    refuse(reason_problems(reason))
     with tenant(actor.tenant_id):
         row = _locked(webhook_id)
         audit.record(actor, "webhook.delete", row, before=_facts(row), reason=reason)
-        _noted(row, actor, reason).delete()
+        noted(row, actor, reason).delete()
 
 
 def webhook_get(*, actor: Actor, webhook_id: UUID) -> Webhook:
@@ -179,7 +178,7 @@ def _take(row: Webhook, fields: Mapping[str, Any], reason: str) -> None:
     for name, value in fields.items():
         setattr(row, name, value)
     row.name = row.name.strip()
-    _refuse(_problems(row, reason))
+    refuse(_problems(row, reason))
     row.events = [event for event in every_event() if event in row.events]
     if fields.get("team_id") and not Team.objects.filter(id=fields["team_id"], is_deleted=False).exists():
         raise not_found(fields["team_id"])
@@ -189,27 +188,15 @@ def _problems(row: Webhook, reason: str) -> list[Located]:
     found = []
     if not row.name or len(row.name) > MAX_NAME or not row.name.isprintable():
         found.append(Located(loc="name", msg=f"must be one line of 1 to {MAX_NAME} characters that says what listens"))
-    return [*found, *hooks.url_problems(row.url), *hooks.event_problems(row.events), *_reason_problems(reason)]
-
-
-def _reason_problems(reason: str) -> list[Located]:
-    problems = walk_problems({"reason": reason})[0]
-    if len(reason) > MAX_REASON:
-        problems.append(Located(loc="reason", msg=f"has {len(reason)} characters, at most {MAX_REASON} are allowed"))
-    return problems
+    return [*found, *hooks.url_problems(row.url), *hooks.event_problems(row.events), *reason_problems(reason)]
 
 
 def _save(row: Webhook, actor: Actor, reason: str) -> None:
     row.updated_at = timezone.now()
-    _noted(row, actor, reason).save()
+    noted(row, actor, reason).save()
     if row.enabled:
         # Runs under way were accepted when perhaps nobody listened.
         Execution.objects.filter(status__in=OPEN, has_webhooks=False).update(has_webhooks=True)
-
-
-def _noted(row: Webhook, actor: Actor, reason: str) -> Webhook:
-    row._change = ChangeNote(actor.label, reason, actor.user_id)  # type: ignore[attr-defined]
-    return row
 
 
 def _facts(row: Webhook) -> dict[str, Any]:
@@ -232,9 +219,3 @@ def _locked(webhook_id: UUID) -> Webhook:
 
 def _missing(webhook_id: UUID) -> NotFound:
     return NotFound(f"Webhook ID {webhook_id} not found")
-
-
-def _refuse(problems: list[Located]) -> None:
-    if problems:
-        count = len(problems)
-        raise Invalid(f"The request has {count} error{'s' if count != 1 else ''}.", errors=problems)

@@ -6,7 +6,7 @@ made the change (`actor`: "user:alice", "key:PREFIX", "system:..."), which djang
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from django.db import DEFAULT_DB_ALIAS, models
 from django.dispatch import receiver
@@ -15,6 +15,8 @@ from simple_history.models import HistoricalRecords
 from simple_history.signals import pre_create_historical_record
 
 from teams.tenancy import TenantManager, TenantQuerySet, adopt
+
+Row = TypeVar("Row", bound=models.Model)
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,21 @@ class ChangeNote:
     user_id: int | None = None
     makes_version: bool = False
     additions: list[dict[str, Any]] = field(default_factory=list)
+
+
+class Author(Protocol):
+    """Who changes something; an Actor, which knows this module's rows and so cannot be named here."""
+
+    @property
+    def label(self) -> str: ...
+    @property
+    def user_id(self) -> int | None: ...
+
+
+def noted(row: Row, author: Author, reason: str) -> Row:
+    """The row, with who changes it and why for its history."""
+    row._change = ChangeNote(author.label, reason, author.user_id)  # type: ignore[attr-defined]
+    return row
 
 
 class TenantHistoricalQuerySet(TenantQuerySet[Any], HistoricalQuerySet):

@@ -7,7 +7,7 @@ from django.contrib.auth import get_user_model
 from teams import audit
 from teams.access import Actor
 from teams.errors import Conflict, Invalid, Located, NotFound
-from teams.history import ChangeNote
+from teams.history import noted
 from teams.models import Membership, Role
 from teams.tenancy import tenant
 
@@ -56,8 +56,7 @@ def member_remove(*, actor: Actor, member_id: int, reason: str = "") -> None:
         member = _locked(member_id)
         _keep_an_admin(member)
         audit.record(actor, "member.remove", member, before=_plain(member), reason=reason)
-        member._change = ChangeNote(actor.label, reason, actor.user_id)  # type: ignore[attr-defined]
-        member.delete()
+        noted(member, actor, reason).delete()
 
 
 def _locked(member_id: int) -> Membership:
@@ -75,8 +74,7 @@ def _keep_an_admin(member: Membership, *, becomes: str = "") -> None:
 
 
 def _store(member: Membership, actor: Actor, reason: str) -> None:
-    member._change = ChangeNote(actor.label, reason, actor.user_id)  # type: ignore[attr-defined]
-    member.save()
+    noted(member, actor, reason).save()
 
 
 def _plain(member: Membership) -> dict[str, Any]:

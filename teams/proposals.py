@@ -12,9 +12,10 @@ from uuid import UUID
 from teams import audit
 from teams.access import Actor
 from teams.building import Asking, Prepared, checked, prepare
-from teams.errors import Conflict, Invalid, Located, NotFound
+from teams.errors import Conflict, Located, NotFound
 from teams.joining import joined, without
 from teams.models import Team
+from teams.refusing import refuse
 from teams.services import stored_spec, team_get, team_past
 from teams.spec import AgentSpec, TeamSpec, config_hash, dump, flow_roles, unfilled_roles
 from teams.storing import (
@@ -200,8 +201,7 @@ def _refuse_strangers(chosen: Sequence[str], proposed: Mapping[str, Any]) -> Non
     ]
     if not chosen:
         errors = [Located(loc="roles", msg="must name at least one; reject the proposal to take nobody")]
-    if errors:
-        raise Invalid(f"The request has {len(errors)} error{'s' if len(errors) != 1 else ''}.", errors=errors)
+    refuse(errors)
 
 
 def _keep(team: Team, actor: Actor, action: str, before: dict[str, Any] | None, reason: str) -> None:
