@@ -19,5 +19,7 @@ def test_a_short_storm_breaks_no_promise():
     assert found["kills (kill -9)"] == "3"
     assert found["restarts of PostgreSQL"] == "1"
     assert int(found["runs hit by kill -9 and claimed again"]) > 0
-    assert int(found["runs succeeded"]) == 20
-    assert int(found["keyed effects that happened once (one key)"]) == 20
+    accepted = int(found["runs accepted"])  # runs come in until the last fault has struck
+    assert accepted >= 20
+    assert int(found["runs succeeded"]) == accepted
+    assert int(found["keyed effects that happened once (one key)"]) == accepted

@@ -56,6 +56,7 @@ def _storm(
         submissions.start()
         people.start()
         struck = storm.strike(crew, services, given)
+        submissions.enough.set()
         storm.settle(services, crew, submissions, given.patience)
         seconds = time.monotonic() - began
         people.stop()
@@ -76,7 +77,7 @@ def _report(given: argparse.Namespace, lines: list[Line]) -> int:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=tests.chaos.__doc__, formatter_class=argparse.RawTextHelpFormatter)
     for name, default, text in (
-        ("runs", 300, "runs of four agents each, one of which calls two tools"),
+        ("runs", 300, "runs of four agents each, one of which calls two tools; more if faults are left"),
         ("kills", 20, "kill -9 of the busiest worker"),
         ("stops", 2, "SIGSTOP of the busiest worker past its leases"),
         ("flushes", 2, "FLUSHALL"),

@@ -1,6 +1,7 @@
 """Runs come in at a steady pace while faults strike, in an order that the seed decides."""
 
 import argparse
+import itertools
 import random
 import sys
 import threading
@@ -23,11 +24,16 @@ from tests.chaos.services import Services
 
 
 class Submissions(threading.Thread):
-    """A client that starts runs evenly over a time, and asks again under the same key when it got no answer."""
+    """A client that starts runs evenly over a time, and asks again under the same key when it got no answer.
+
+    It goes on past its count until `enough` is set: on a fast machine all runs would have ended before the last faults
+    strike, and these would hit nobody.
+    """
 
     def __init__(self, count: int, seconds: float, plain: Receiver, keyed: Receiver) -> None:
         super().__init__(name="submissions", daemon=True)
         self.count, self.pause = count, seconds / max(1, count)
+        self.enough = threading.Event()
         self.accepted: dict[str, Any] = {}
         tenants = [factories.TenantFactory.create(slug=f"chaos-{number}") for number in range(3)]
         owners = [factories.person(f"owner-{tenant.slug}", tenant, Role.ADMIN) for tenant in tenants]
@@ -48,8 +54,10 @@ class Submissions(threading.Thread):
         return team_id
 
     def run(self) -> None:
-        """Start them all."""
-        for number in range(self.count):
+        """Start them all, and as many more as it takes."""
+        for number in itertools.count():
+            if number >= self.count and self.enough.is_set():
+                return
             began = time.monotonic()
             marker = f"chaos-{number:05}"
             actor, team = self.teams[number % len(self.teams)]

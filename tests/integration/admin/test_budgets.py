@@ -56,7 +56,8 @@ def test_a_bad_limit_is_an_error_at_its_field(given: Any, team: Any, bob: Any, s
 
 
 def test_a_budget_in_money_says_which_price_is_missing(team: Any, bob: Any, signed_in: Any, settings: Any) -> None:
-    settings.LLM_PROVIDERS["openai"]["models"] = {}
+    unpriced = {**settings.LLM_PROVIDERS["openai"], "models": {}}
+    settings.LLM_PROVIDERS = {**settings.LLM_PROVIDERS, "openai": unpriced}
     answer = signed_in(bob).submit(f"{LIST}start/{team.id}/", {"usd": "1"})
     assert b"LLM_PROVIDERS_FILE" in answer.content
 

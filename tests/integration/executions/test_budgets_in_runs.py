@@ -33,7 +33,8 @@ def carried(who, of, **options):
 
 @pytest.fixture
 def priced(fake_model, settings):
-    settings.LLM_PROVIDERS["openai"]["models"] = {"cheap": {"price": ("1.00", "1.00")}}
+    openai = {**settings.LLM_PROVIDERS["openai"], "models": {"cheap": {"price": ("1.00", "1.00")}}}
+    settings.LLM_PROVIDERS = {**settings.LLM_PROVIDERS, "openai": openai}
     return fake_model
 
 
