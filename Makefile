@@ -5,6 +5,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+# Processes that run tests, each on servers of its own; servers that run already serve one (tests/services.py).
+TEST_WORKERS ?= $(if $(TEST_DATABASE_ADMIN_URL)$(TEST_REDIS_URL),0,2)
 
 .DEFAULT_GOAL := help
 .PHONY: help demo serve test bench chaos lint format clean
@@ -19,7 +21,7 @@ serve: $(STAMP) ## start everything on this machine and serve until Ctrl-C
 	@$(BIN)/python -m config.embedded serve
 
 test: lint ## lint, then the whole test suite on real PostgreSQL and Redis
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile --durations 20 --durations-min 3 $(ARGS)
 
 bench: $(STAMP) ## measure the product beside what people would use instead, in one run (see docs/performance.md)
 	@$(BIN)/python -m pip install -q -c constraints.txt -e ".[bench]"

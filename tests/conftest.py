@@ -4,7 +4,7 @@ Alice owns, Bob is on her team, Charlie must see nothing. tests/services.py star
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
 import psycopg
@@ -16,7 +16,7 @@ from rest_framework.test import APIClient
 from whitenoise.middleware import WhiteNoiseMiddleware
 
 from teams.models import Role
-from tests import factories
+from tests import factories, frozen
 from tests.factories import Person
 
 # Browser tests drive playwright's event loop and the ORM from one thread.
@@ -48,6 +48,16 @@ def _walk_once(middleware: WhiteNoiseMiddleware) -> None:
 WhiteNoiseMiddleware.add_files_from_finders = _walk_once
 
 TransactionTestCase._fixture_teardown = lambda self: _empty_tables()  # type: ignore[method-assign]
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_teardown() -> Generator[None, object, object]:
+    """Once all of its fixtures have ended, no test leaves a setting changed in place."""
+    try:
+        return (yield)
+    finally:
+        if changed := frozen.put_back():
+            pytest.fail(f"changed in place: {', '.join(changed)}; assign to settings.NAME instead", pytrace=False)
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,10 @@
-"""Pytest plugin (`-p tests.services`): a fresh PostgreSQL and Redis for each test session.
+"""Pytest plugin (`-p tests.services`): a fresh PostgreSQL and Redis for each process that runs tests.
 
 It runs before pytest-django reads the settings, and sets the environment those settings come from.
 TEST_DATABASE_ADMIN_URL (a superuser's address) and TEST_REDIS_URL use servers that run already instead.
+
+Under `-n` each worker of pytest-xdist starts servers of its own, and the process that hands out the tests none: it
+reads the settings, but their addresses lead nowhere.
 """
 
 import atexit
@@ -14,6 +17,7 @@ import time
 from collections.abc import Callable, Generator
 from pathlib import Path
 
+import psutil
 import psycopg.conninfo
 import pytest
 
@@ -27,22 +31,24 @@ _folders: list[Path] = []
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_load_initial_conftests() -> Generator[None, object, object]:
+def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None, object, object]:
     """Start the services before any settings or conftest are read."""
     if not _folders:
         # Also when pytest dies on its way to `pytest_unconfigure`, for instance in a conftest with an error,
         atexit.register(_stop)
         # and when a time limit ends it.
         signal.signal(signal.SIGTERM, lambda *_: pytest.exit("terminated", returncode=143))
-        _prepare()
+        _prepare(_hands_out(early_config))
     return (yield)
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the browser's tests last: Playwright leaves an event loop running in this thread, and under it no
-    `asyncio.run` and no `async_to_sync` of another test works."""
-    items.sort(key=lambda item: "browser" in item.path.parts)
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """End the workers that still run a test, after Ctrl-C or a SIGTERM: in the ten seconds that pytest-xdist waits for
+    them before it kills them, a long test would not come to its end and its worker not to stopping its servers."""
+    if _hands_out(session.config) and exitstatus not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
+        for worker in psutil.Process().children():
+            worker.terminate()
 
 
 @pytest.hookimpl(trylast=True)
@@ -51,14 +57,26 @@ def pytest_unconfigure() -> None:
     _stop()
 
 
-def _prepare() -> None:
+def _hands_out(config: pytest.Config) -> bool:
+    """Whether this process gives the tests to workers (`-n`) and runs none."""
+    given = config.known_args_namespace
+    return bool(getattr(given, "numprocesses", 0)) and not given.usepdb and "PYTEST_XDIST_WORKER" not in os.environ
+
+
+def _prepare(hands_out: bool) -> None:
     folder = Path(tempfile.mkdtemp(prefix="atb-tests-"))
     _folders.append(folder)
     (folder / "static").mkdir()  # whitenoise warns when it is missing
-    admin_url = os.environ.get("TEST_DATABASE_ADMIN_URL") or _start_postgres(folder)
-    redis_url = os.environ.get("TEST_REDIS_URL") or _start_redis(folder)
+    running = [os.environ.get(name) for name in ("TEST_DATABASE_ADMIN_URL", "TEST_REDIS_URL")]
+    if hands_out:
+        if any(running):
+            raise pytest.UsageError("workers cannot share TEST_DATABASE_ADMIN_URL and TEST_REDIS_URL: add -n 0")
+        running = ["postgresql://127.0.0.1:9/none", "redis://127.0.0.1:9"]
+    admin_url = running[0] or _start_postgres(folder)
+    redis_url = running[1] or _start_redis(folder)
     owner_url, app_url = _login(admin_url, "atb_owner"), _login(admin_url, "atb_app")
-    roles.apply(admin_url, app_url, owner_url)
+    if not hands_out:
+        roles.apply(admin_url, app_url, owner_url)
     # Nothing of a person's own environment may leak in: no real model, no real database.
     os.environ |= {
         "DATABASE_ADMIN_URL": admin_url,
@@ -119,6 +137,7 @@ def _start(program: Program, folder: Path, answers: Callable[[], bool]) -> None:
 
 
 def _stop() -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # nothing interrupts this
     for child in reversed(_running):
         child.stop()
     _running.clear()
