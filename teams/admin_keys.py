@@ -1,13 +1,19 @@
 """API keys in the admin: made, rotated and revoked; a key itself is on one page, once."""
 # ruff: noqa: ARG002 - the signatures are Django's
 
-from typing import Any
+from typing import Any, Final
 
 from django.contrib import admin, messages
 from django.db import models
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.utils import timezone
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 
+from teams.access import ALL_SCOPES, SCOPES
+from teams.audit_words import who
+from teams.badges import Look, badge, moment
 from teams.forms import ApiKeyForm, ReasonForm
 from teams.keyring import ROTATION_GRACE, key_revoke, key_rotate
 from teams.modeladmin import TenantModelAdmin, attempt
@@ -24,38 +30,90 @@ REVOKING = (
 )
 
 
+_LOOKS: Final[dict[str, Look]] = {"active": "is-good", "expired": "is-quiet", "revoked": "is-bad"}
+_SCOPES_SHOWN: Final = 3
+
+
+class StateFilter(admin.SimpleListFilter):
+    """Keys that work, and keys that no longer do."""
+
+    title = "state"
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("active", "Active"), ("expired", "Expired"), ("revoked", "Revoked")]
+
+    def queryset(self, request: HttpRequest, queryset: models.QuerySet[Any]) -> models.QuerySet[Any]:
+        ended = models.Q(expires_at__lte=timezone.now())
+        if self.value() == "revoked":
+            return queryset.filter(revoked_at__isnull=False)
+        if self.value() == "expired":
+            return queryset.filter(ended, revoked_at__isnull=True)
+        return queryset.filter(~ended, revoked_at__isnull=True) if self.value() == "active" else queryset
+
+
 class ApiKeyAdmin(TenantModelAdmin):
     """Keys of the tenant, for its admins."""
 
     scope_to_view = scope_to_change = "keys:write"
     form = ApiKeyForm
     object_pages = {"rotate": "Rotate", "revoke": "Revoke"}
-    list_display = ["name", "shown_prefix", "state", "shown_scopes", "created_by", "last_used_at", "expires_at"]
+    list_display = ["name", "shown_prefix", "state", "shown_scopes", "last_used", "expires", "shown_maker"]
+    list_filter = [StateFilter]
     search_fields = ["name", "prefix"]
     ordering = ["-created_at"]
     actions = None
     readonly_fields = [
-        "shown_prefix", "state", "shown_scopes", "created_by", "created_at", "last_used_at", "revoked_at"
+        "shown_prefix", "state", "meant_scopes", "shown_maker", "made", "last_used", "expires", "revoked"
     ]  # fmt: skip
 
-    @admin.display(description="key")
-    def shown_prefix(self, key: ApiKey) -> str:
-        return f"tb_live_{key.prefix}_…"
+    @admin.display(description="key", ordering="prefix")
+    def shown_prefix(self, key: ApiKey) -> SafeString:
+        return format_html('<code class="tb-mono">tb_live_{}_…</code>', key.prefix)
 
     @admin.display(description="scopes")
     def shown_scopes(self, key: ApiKey) -> str:
+        """All of them by one word: fifteen names would fill the list."""
+        if set(key.scopes) >= ALL_SCOPES:
+            return "all"
+        if len(key.scopes) > _SCOPES_SHOWN:
+            return f"{', '.join(key.scopes[:_SCOPES_SHOWN])} and {len(key.scopes) - _SCOPES_SHOWN} more"
         return ", ".join(key.scopes)
 
+    @admin.display(description="may")
+    def meant_scopes(self, key: ApiKey) -> SafeString:
+        said = ((scope, SCOPES.get(scope, "")) for scope in key.scopes)
+        return format_html("<ul>{}</ul>", format_html_join("", '<li><code class="tb-mono">{}</code> {}</li>', said))
+
     @admin.display(description="state")
-    def state(self, key: ApiKey) -> str:
-        return key.state
+    def state(self, key: ApiKey) -> SafeString:
+        return badge(key.state, _LOOKS[key.state])
+
+    @admin.display(description="last used", ordering="last_used_at")
+    def last_used(self, key: ApiKey) -> str:
+        return moment(key.last_used_at, "never")
+
+    @admin.display(description="ends", ordering="expires_at")
+    def expires(self, key: ApiKey) -> str:
+        return moment(key.expires_at, "never")
+
+    @admin.display(description="made", ordering="created_at")
+    def made(self, key: ApiKey) -> str:
+        return moment(key.created_at)
+
+    @admin.display(description="revoked")
+    def revoked(self, key: ApiKey) -> str:
+        return moment(key.revoked_at)
+
+    @admin.display(description="made by", ordering="created_by")
+    def shown_maker(self, key: ApiKey) -> str:
+        return who(key.created_by)
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:
         return super().get_queryset(request).defer("digest")
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        made = ["name", "shown_prefix", "state", "shown_scopes", "expires_at", *self.readonly_fields[3:]]
-        return made if obj else ["name", "scopes", "expires_at"]
+        return ["name", *self.readonly_fields] if obj else ["name", "scopes", "lifetime", "expires_at"]
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """A key is never edited: it is rotated or revoked."""
@@ -102,3 +160,8 @@ class ApiKeyAdmin(TenantModelAdmin):
         response = self.page(request, "admin/teams/apikey/once.html", title="Your new API key", object=row, key=key)
         response.headers["Cache-Control"] = "no-store"
         return response
+
+
+def _last_use(key: ApiKey) -> str:
+    """Whether anybody will miss it."""
+    return f"It was last used at {moment(key.last_used_at)}." if key.last_used_at else "It was never used."

@@ -8,7 +8,7 @@ Three kinds of views: a tenant's (most of them; one tenant, or for superusers al
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import update_wrapper
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from django.contrib import messages
 from django.contrib.admin import AdminSite
@@ -68,6 +68,14 @@ def looks_across_tenants(request: HttpRequest) -> bool:
     return bool(getattr(request, "across_tenants", False))
 
 
+class SitePages(Protocol):
+    """Pages that belong to no model; an app puts them into the site's `pages`. `is_account`: they need no tenant."""
+
+    def urls(self) -> list[URLPattern]:
+        """Return their addresses below the site's."""
+        ...
+
+
 class TenantAdminSite(AdminSite):
     """The product's admin site."""
 
@@ -78,10 +86,13 @@ class TenantAdminSite(AdminSite):
 
     def __init__(self, name: str = "admin") -> None:
         super().__init__(name)
+        self.pages: list[SitePages] = []
         self.disable_action("delete_selected")  # nothing is deleted for good by ticking boxes
 
     def get_urls(self) -> list[URLPattern | URLResolver]:
-        return [path("tenant/", self.admin_view(self.switch_tenant), name="switch_tenant"), *super().get_urls()]
+        own = [url for pages in self.pages for url in pages.urls()]
+        switch = path("tenant/", self.admin_view(self.switch_tenant), name="switch_tenant")
+        return [switch, *own, *super().get_urls()]
 
     def admin_view(self, view: View, cacheable: bool = False) -> View:  # type: ignore[override]
         """Wrap a view: signed in, in the chosen tenant, forms of another tenant refused, our errors shown as pages."""
@@ -140,7 +151,7 @@ class TenantAdminSite(AdminSite):
 
     def _kind(self, view: View) -> Kind:
         owner = getattr(view, "__self__", None)
-        if owner is self and view.__name__ in _ACCOUNT_VIEWS:
+        if (owner is self and view.__name__ in _ACCOUNT_VIEWS) or getattr(owner, "is_account", False):
             return "account"
         return "platform" if getattr(owner, "is_platform", False) else "tenant"
 

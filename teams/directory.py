@@ -68,6 +68,15 @@ def member_set(*, actor: Actor, username: str, role: str, password: str = "", re
         raise Conflict(f"somebody else made {username} a user or a member just now: try again") from error
 
 
+def member_make(*, actor: Actor, username: str, role: str, password: str, reason: str = "") -> Membership:
+    """Make a user and their membership at once. Raises `Invalid` for a name that is taken: an existing user is added
+    without a password, and keeps theirs."""
+    actor.require("members:write")
+    if user_find(username):
+        raise _invalid("password", f"{username} exists and keeps their password: leave this blank to add them")
+    return member_set(actor=actor, username=username, role=role, password=password, reason=reason)
+
+
 def password_set(user: User, password: str) -> None:
     """Give a user this password; one that is theirs already is left, since a new hash ends their sessions."""
     if not user.check_password(password):

@@ -1,20 +1,23 @@
 """Forms of the admin. A form that changes something hands it to a service and shows what the service refuses."""
 
 import json
+from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from django import forms
 from django.http import HttpRequest
+from django.utils import timezone
 
 from teams import strict_json
 from teams.access import SCOPES, Actor
 from teams.building import Prepared
 from teams.canonical import canonical_json
 from teams.diff import compare
+from teams.directory import member_make
 from teams.errors import Forbidden, Invalid, Located, PreconditionFailed, TeamBuilderError
 from teams.keyring import key_create
 from teams.members import member_add, member_change
-from teams.models import ApiKey, Membership, Team
+from teams.models import ApiKey, Membership, Role, Team
 from teams.services import MAX_REASON, Saved, team_create, team_rename, team_update
 from teams.spec import TeamSpec, dump
 
@@ -203,27 +206,77 @@ class TeamForm(ServiceForm):
 class ApiKeyForm(ServiceForm):
     """A new API key: what uses it, what it may do, and until when."""
 
+    LIFETIMES = (
+        ("30", "30 days from now"),
+        ("90", "90 days from now"),
+        ("365", "A year from now"),
+        ("date", "Until the moment below"),
+        ("never", "Never: it works until somebody revokes it"),
+    )
+
     key: str
     scopes = forms.MultipleChoiceField(
         choices=[(name, f"{name}: {meaning}") for name, meaning in SCOPES.items()],
         widget=forms.CheckboxSelectMultiple,
         help_text="What the key may do. Give it no more than it needs.",
     )
+    lifetime = forms.ChoiceField(
+        label="Ends",
+        choices=LIFETIMES,
+        initial="90",
+        widget=forms.RadioSelect,
+        help_text="Before it ends, rotate it: the successor gets the same scopes.",
+    )
 
     class Meta:
         model = ApiKey
         fields = ["name", "scopes", "expires_at"]
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "expires_at" in self.fields:
+            self.fields["expires_at"].label = "The moment it ends (UTC)"
+            self.fields["expires_at"].help_text = "Only for “Until the moment below”."
+
+    def clean(self) -> dict[str, Any]:
+        values: dict[str, Any] = super().clean() or {}
+        chosen, moment = values.get("lifetime"), values.get("expires_at")
+        if chosen == "date" and not moment and "expires_at" not in self.errors:
+            self.add_error("expires_at", "Give the moment, or choose another end.")
+        elif chosen != "date" and moment:
+            self.add_error(
+                "expires_at", "A moment is given, but another end is chosen: choose “Until the moment below”."
+            )
+        return values
+
     def store(self) -> None:
-        wanted = {name: self.cleaned_data[name] for name in ("name", "scopes", "expires_at")}
-        row, self.key = key_create(actor=self.actor, **wanted)
+        wanted = {name: self.cleaned_data[name] for name in ("name", "scopes")}
+        row, self.key = key_create(actor=self.actor, expires_at=self._ends(), **wanted)
         self.instance.pk, self.instance.prefix = row.pk, row.prefix
+
+    def _ends(self) -> datetime | None:
+        chosen = self.cleaned_data["lifetime"]
+        if chosen.isdecimal():
+            return timezone.now() + timedelta(days=int(chosen))
+        given: datetime | None = self.cleaned_data["expires_at"]
+        return given if chosen == "date" else None
 
 
 class MembershipForm(ServiceForm):
-    """A user, given by name, and a role. A list to choose from would show every tenant's users."""
+    """A user, given by name, and a role. A list to choose from would show every tenant's users.
 
-    username = forms.CharField(max_length=150, help_text="The exact username. Superusers create users.")
+    A superuser may make the user at the same time, by giving a first password.
+    """
+
+    username = forms.CharField(max_length=150, help_text="The exact name of a user of this platform.")
+    password = forms.CharField(
+        label="First password",
+        required=False,
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+        help_text="Only for a user who does not exist yet: it makes them. Leave it blank for one who does.",
+    )
+    role = forms.ChoiceField(choices=Role.choices, widget=forms.RadioSelect)
 
     class Meta:
         model = Membership
@@ -231,12 +284,16 @@ class MembershipForm(ServiceForm):
 
     def store(self) -> None:
         role = self.cleaned_data["role"]
-        if self.instance._state.adding:
-            saved = member_add(actor=self.actor, username=self.cleaned_data["username"].strip(), role=role)
-            self.instance.pk, self.instance.user = saved.pk, saved.user
-        else:
+        if not self.instance._state.adding:
             told = self.cleaned_data["notify_approvals"]
             member_change(actor=self.actor, member_id=self.instance.pk, role=role, notify_approvals=told)
+            return
+        name, password = self.cleaned_data["username"].strip(), self.cleaned_data.get("password", "")
+        if password and self.request.user.is_superuser:
+            saved = member_make(actor=self.actor, username=name, role=role, password=password)
+        else:
+            saved = member_add(actor=self.actor, username=name, role=role)
+        self.instance.pk, self.instance.user = saved.pk, saved.user
 
 
 def in_reading_order(config: Any) -> Any:

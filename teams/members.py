@@ -49,6 +49,21 @@ def member_change(
     return member
 
 
+def own_mails(*, actor: Actor, on: bool) -> Membership:
+    """Switch the mails about approvals that a member gets themselves. Raises `Forbidden` for those who decide nothing
+    (API keys, viewers), and `NotFound` for a superuser who is no member."""
+    actor.require("approvals:decide")
+    with tenant(actor.tenant_id):
+        member = Membership.objects.filter(user_id=actor.user_id).first() if actor.user_id else None
+        if member is None:
+            raise NotFound(f"{actor.label} is no member of {actor.tenant_slug}: mails are for members")
+        if member.notify_approvals != on:
+            member.notify_approvals = on
+            _store(member, actor, "")
+            audit.record(actor, "member.notify", member, after={"mails": "on" if on else "off"})
+    return member
+
+
 def member_remove(*, actor: Actor, member_id: int, reason: str = "") -> None:
     """End a membership; the user stays. Raises `NotFound`, or `Conflict` when nobody would be left as admin."""
     actor.require("members:write")

@@ -127,7 +127,8 @@ def team_rollback(
     reason = reason or f"rolled back to version {target_version}"
     with locked(actor, team_id) as team:
         expect(team, expected_version)
-        store_version(team, actor, prepared, reason, "team.rollback", before={"version": team.version})
+        before, back = {"version": team.version}, {"from_version": target_version}
+        store_version(team, actor, prepared, reason, "team.rollback", before, **back)
     return Saved(team, prepared.additions, prepared.warnings, prepared.spec)
 
 

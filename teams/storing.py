@@ -66,15 +66,24 @@ def still_at(team: Team, prepared: Prepared) -> None:
 
 
 def store_version(
-    team: Team, actor: Actor, prepared: Prepared, reason: str, action: str, before: dict[str, Any] | None
+    team: Team,
+    actor: Actor,
+    prepared: Prepared,
+    reason: str,
+    action: str,
+    before: dict[str, Any] | None,
+    **more: Any,
 ) -> None:
-    """Write the prepared config as the team's next version, with its proposal if there is one."""
+    """Write the prepared config as the team's next version, with its proposal if there is one.
+
+    `more` is told in the audit trail beside the version.
+    """
     team.version += 1
     team.config, team.config_hash = prepared.config, prepared.config_hash
     if prepared.proposed:
         team.pending_proposal = new_proposal(team, actor, prepared)
     store(team, actor, reason, makes_version=True, additions=prepared.additions)
-    after = {"version": team.version, "config_hash": team.config_hash, "additions": prepared.additions}
+    after = {"version": team.version, "config_hash": team.config_hash, "additions": prepared.additions, **more}
     if prepared.proposed:
         after["proposal"] = audited_proposal(team.pending_proposal)
     if before and "name" in before:

@@ -125,3 +125,14 @@ def sign_in(page: Page) -> Any:
         page.wait_for_url("**/admin/")
 
     return through_the_form
+
+
+@pytest.fixture
+def shot(page: Page) -> Any:
+    """`shot("name")` writes a picture when SHOTS names a folder."""
+
+    def take(name: str) -> None:
+        if folder := os.environ.get("SHOTS"):
+            page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
+
+    return take

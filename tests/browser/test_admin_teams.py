@@ -1,27 +1,11 @@
-"""An operator's first hour: a team from JSON with a mistake in it, its history, a key that is shown once."""
+"""An operator's first hour: a team from JSON with a mistake in it, and its history."""
 
 import json
-import os
-import re
-from pathlib import Path
 from typing import Any
 
-import pytest
 from playwright.sync_api import Page, expect
 
-from teams import keys
 from tests import factories
-
-
-@pytest.fixture
-def shot(page: Page) -> Any:
-    """`shot("name")` writes a picture when SHOTS names a folder."""
-
-    def take(name: str) -> None:
-        if folder := os.environ.get("SHOTS"):
-            page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
-
-    return take
 
 
 def test_a_team_is_written_mended_and_looked_back_at(page: Page, alice: Any, sign_in: Any, shot: Any) -> None:
@@ -59,24 +43,3 @@ def test_a_team_is_written_mended_and_looked_back_at(page: Page, alice: Any, sig
     page.get_by_role("button", name="Run now").click()
     expect(page.locator(".messagelist")).to_contain_text("queued")
     shot("run")
-
-
-def test_a_key_is_shown_once(page: Page, alice: Any, sign_in: Any, shot: Any) -> None:
-    sign_in(alice)
-    page.goto("/admin/teams/apikey/add/")
-    page.get_by_label("Name").fill("CI")
-    page.get_by_role("checkbox", name=re.compile("teams:read")).check()
-    shot("key_add")
-    page.get_by_role("button", name="Save", exact=True).click()
-    key = page.get_by_label("Key for CI").input_value()
-    shot("key_once")
-    assert keys.authenticate(key).tenant_id == alice.tenant.id
-    page.get_by_role("link", name="I have copied it").click()
-    expect(page.locator("#result_list")).to_contain_text("active")
-    assert key not in page.content()
-    shot("key_list")
-    page.get_by_role("link", name="CI").click()
-    page.get_by_role("link", name="Revoke").click()
-    shot("key_revoke")
-    page.get_by_role("button", name="Revoke").click()
-    expect(page.locator("#result_list")).to_contain_text("revoked")

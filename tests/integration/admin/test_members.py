@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 
-from teams.models import AuditEntry, Membership, Role, Tenant
+from teams.models import AuditEntry, Membership, Role
 from teams.tenancy import tenant
 from tests import factories
 
@@ -78,26 +78,30 @@ def test_removing_a_member_says_what_follows(alice: Any, bob: Any, acme: Any, si
     assert User.objects.filter(username="bob").exists()
 
 
-def test_superusers_make_tenants_and_each_tenant_has_it_in_its_audit(root: Any, signed_in: Any) -> None:
+def test_only_superusers_make_users_with_the_membership(alice: Any, acme: Any, root: Any, signed_in: Any) -> None:
+    form = {"username": "erin", "role": "viewer", "password": "a-long-word-for-erin"}
+    assert "not an active user" in str(signed_in(alice).submit(f"{LIST}add/", form).context["errors"])
+    assert not User.objects.filter(username="erin").exists()
     browser = signed_in(root)
-    form = {"slug": "initech", "name": "Initech", "is_active": "on", "default_model": "", "platform_keys": "allowed"}
-    assert browser.submit("/admin/teams/tenant/add/", form).status_code == 302
-    made = Tenant.objects.get(slug="initech")
-    change = {
-        "name": "Initech Ltd",
-        "is_active": "on",
-        "default_model": "",
-        "platform_keys": "allowed",
-        "slug": "other",
-    }
-    assert browser.submit(f"/admin/teams/tenant/{made.id}/change/", change).status_code == 302
-    made.refresh_from_db()
-    assert (made.slug, made.name) == ("initech", "Initech Ltd")
-    with tenant(made.id):
-        entry = AuditEntry.objects.first()
-        assert entry is not None
-        assert (entry.action, entry.actor) == ("tenant.update", "user:root")
-        assert (entry.before, entry.after) == ({"name": "Initech"}, {"name": "Initech Ltd"})
+    browser.post("/admin/tenant/", {"tenant": str(acme.id)})
+    assert browser.submit(f"{LIST}add/", form).status_code == 302
+    assert User.objects.get(username="erin").check_password("a-long-word-for-erin")
+    taken = browser.submit(f"{LIST}add/", {**form, "username": "alice"})
+    assert "keeps their password" in taken.content.decode()
+
+
+def test_removing_oneself_and_the_last_admin_are_told_first(alice: Any, acme: Any, signed_in: Any) -> None:
+    row = member(acme, "alice")
+    assert row is not None
+    page = signed_in(alice).get(f"{LIST}{row.pk}/delete/").content.decode()
+    assert "This is you" in page
+    assert "last admin" in page
+
+
+def test_users_are_listed_with_their_tenants(root: Any, alice: Any, bob: Any, charlie: Any, signed_in: Any) -> None:
+    page = signed_in(root).get("/admin/auth/user/").content.decode()
+    assert "acme (admin)" in page
+    assert "globex (admin)" in page
 
 
 def test_superusers_make_users_without_a_password_in_the_audit(
