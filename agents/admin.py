@@ -8,6 +8,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.http import HttpRequest, HttpResponse
+from django.utils.safestring import SafeString
 
 from agents import admin_accounts  # noqa: F401  registers its pages
 from agents.models import RoleTemplate, TenantTool
@@ -15,6 +16,7 @@ from agents.services import template_reset, template_set, tool_list, tool_set
 from agents.templates import DEFAULT_TEMPLATES
 from agents.tools import CATALOGUE
 from teams.adminbase import acting
+from teams.badges import badge, moment
 from teams.errors import Forbidden, Invalid, Located
 from teams.forms import ReasonForm, ServiceForm
 from teams.modeladmin import TenantModelAdmin, attempt
@@ -48,11 +50,24 @@ class RoleTemplateAdmin(TenantModelAdmin):
 
     scope_to_change = "templates:write"
     form = RoleTemplateForm
-    list_display = ["role", "name", "updated_at"]
+    list_display = ["role", "name", "shown_origin", "shown_tools", "changed"]
     search_fields = ["role", "name"]
+    search_help_text = "Search for a role or a name."
     ordering = ["role"]
     actions = None
     fields = ["role", "name", "personality", "prompt", "tools", "reason"]
+
+    @admin.display(description="wording")
+    def shown_origin(self, row: RoleTemplate) -> SafeString:
+        return badge("in place of the default", "is-info") if row.role in DEFAULT_TEMPLATES else badge("your own role")
+
+    @admin.display(description="tools")
+    def shown_tools(self, row: RoleTemplate) -> str:
+        return ", ".join(row.tools) or "none"
+
+    @admin.display(description="changed", ordering="updated_at")
+    def changed(self, row: RoleTemplate) -> str:
+        return moment(row.updated_at)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """The role is the template's name in flows: another role is another template."""
@@ -119,8 +134,16 @@ class TenantToolAdmin(TenantModelAdmin):
     """The whole catalogue with the tenant's switches; a row exists only for a tool that was ever changed."""
 
     scope_to_view = scope_to_change = "tools:write"
-    list_display = ["name", "enabled", "updated_at"]
+    list_display = ["name", "state", "changed"]
     actions = None
+
+    @admin.display(description="state", ordering="enabled")
+    def state(self, row: TenantTool) -> SafeString:
+        return badge("on", "is-good") if row.enabled else badge("off", "is-quiet")
+
+    @admin.display(description="changed", ordering="updated_at")
+    def changed(self, row: TenantTool) -> str:
+        return moment(row.updated_at)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Tools are the product's; a tenant switches them."""

@@ -2,11 +2,13 @@
 # ruff: noqa: ARG002 - the signatures are Django's
 
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from django import forms
 from django.contrib import admin, messages
 from django.http import HttpRequest, HttpResponse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
 from agents import providers
 from agents.account_services import (
@@ -17,16 +19,21 @@ from agents.account_services import (
     platform_keys_get,
     platform_keys_set,
 )
+from agents.accounts import accounts_of
 from agents.credential_services import credential_change, credential_create, credential_delete, credential_rotate
 from agents.models import ProviderAccount, ToolCredential
 from agents.secret_rows import MAX_SECRET
 from agents.tools import CATALOGUE
+from teams.access import Actor
 from teams.adminbase import acting
+from teams.badges import badge, moment
 from teams.errors import Forbidden
 from teams.forms import ReasonForm, ServiceForm
 from teams.modeladmin import TenantModelAdmin, attempt
 from teams.models import PlatformKeys
 from teams.services import MAX_REASON
+
+_HOSTS_SHOWN: Final = 3
 
 
 class SecretForm(ServiceForm):
@@ -131,15 +138,28 @@ class _SecretAdmin(TenantModelAdmin):
     fixed: ClassVar[tuple[str, ...]] = ()
     gone: ClassVar[str] = ""
 
+    @admin.display(description="state", ordering="enabled")
+    def state(self, row: Any) -> SafeString:
+        return badge("in use", "is-good") if row.enabled else badge("switched off", "is-quiet")
+
+    @admin.display(description="secret")
+    def key(self, row: Any) -> SafeString:
+        """Its last characters, by which people tell it from another; the rest is never read."""
+        return format_html('<span class="tb-mono">…{}</span>', row.ends_with) if row.ends_with else badge("set")
+
+    @admin.display(description="changed", ordering="updated_at")
+    def changed(self, row: Any) -> str:
+        return moment(row.updated_at)
+
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """What a row is for never changes: another one is another row."""
-        return [*self.fixed, "ends_with", "updated_at"] if obj else []
+        return [*self.fixed, "key", "changed"] if obj else []
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         shown = list(self.made_of)
         if obj is None:
             return [*shown, "secret", "reason"]
-        shown += ["ends_with", "updated_at"]
+        shown += ["key", "changed"]
         return [*shown, "secret", "reason"] if self.has_change_permission(request, obj) else shown
 
     def get_queryset(self, request: HttpRequest) -> Any:
@@ -174,7 +194,7 @@ class ProviderAccountAdmin(_SecretAdmin):
     """The tenant's own accounts, and whether it allows the platform's keys."""
 
     form = ProviderAccountForm
-    list_display = ["provider", "enabled", "ends_with", "note", "updated_at"]
+    list_display = ["provider", "state", "key", "note", "changed"]
     ordering = ["provider"]
     made_of = ("provider", "base_url", "enabled", "note")
     fixed = ("provider",)
@@ -195,19 +215,38 @@ class ProviderAccountAdmin(_SecretAdmin):
                 messages.success(request, f"The platform's keys are {wanted}.")
             return self.back_to_list()
         allowed = platform_keys_get(actor=actor) == PlatformKeys.ALLOWED
-        return super().changelist_view(request, {"platform_keys_allowed": allowed, **(extra_context or {})})
+        context = {"platform_keys_allowed": allowed, "callable": _callable(actor), **(extra_context or {})}
+        return super().changelist_view(request, context)
+
+
+def _callable(actor: Actor) -> list[dict[str, Any]]:
+    """Each provider of the platform: with whose key this tenant's teams call it, or what is missing."""
+    accounts = accounts_of(actor.tenant_id)
+    shown = []
+    for entry in providers.providers().values():
+        missing, own = accounts.missing(entry), entry.name in accounts.own
+        key = "your own account" if own else "the platform's key" if entry.key_variable else "no key needed"
+        shown.append({"entry": entry, "missing": missing, "own": own, "key": key})
+    return shown
 
 
 class ToolCredentialAdmin(_SecretAdmin):
     """The tenant's credentials for tools."""
 
     form = ToolCredentialForm
-    list_display = ["name", "tool", "header", "enabled", "ends_with", "updated_at"]
+    list_display = ["name", "tool", "state", "shown_hosts", "key", "changed"]
+    list_filter = ["enabled"]
+    search_help_text = "Search for a name or a tool."
     search_fields = ["name", "tool"]
     ordering = ["name"]
     made_of = ("name", "tool", "header", "scheme", "hosts", "enabled", "note")
     fixed = ("name", "tool")
     gone = "The tool calls its hosts without it from now on."
+
+    @admin.display(description="sent to")
+    def shown_hosts(self, row: ToolCredential) -> str:
+        beyond = len(row.hosts) - _HOSTS_SHOWN
+        return ", ".join(row.hosts[:_HOSTS_SHOWN]) + (f" and {beyond} more" if beyond > 0 else "")
 
     def drop(self, request: HttpRequest, row: Any, reason: str) -> Callable[[], None]:
         return lambda: credential_delete(actor=self.writer(request), credential_id=row.pk, reason=reason)

@@ -66,6 +66,13 @@ ORDER BY w.failed DESC, w.runs, w.team_id
 """
 
 
+_AT_MOST = """
+SELECT t.id, (SELECT count(*) FROM (
+    SELECT FROM executions_execution x WHERE x.tenant_id = t.id AND x.created_at >= %s LIMIT %s) c)
+FROM teams_tenant t WHERE t.id = ANY(%s)
+"""
+
+
 @dataclass(frozen=True)
 class Day:
     """What became of the runs begun on one day (UTC)."""
@@ -161,6 +168,11 @@ def failing_teams(of: UUID | None, since: datetime, limit: int) -> list[FailingT
     """Return the teams with most failures since then."""
     rows = _asked(_FAILING, [list(FAILED), since, of, limit, list(FAILED)])
     return [FailingTeam(*row) for row in rows]
+
+
+def runs_at_most(tenants: Sequence[UUID], since: datetime, most: int) -> dict[UUID, int]:
+    """Return how many runs each of the tenants had since then; one more than `most` stands for all beyond."""
+    return dict(_asked(_AT_MOST, [since, most + 1, list(tenants)]))
 
 
 def added_up(days: Sequence[Day], on: date) -> Day:

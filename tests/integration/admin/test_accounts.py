@@ -90,6 +90,20 @@ def test_the_platforms_keys_are_forbidden_and_allowed_with_a_button(alice: Any, 
         assert Tenant.objects.get(id=alice.tenant.id).platform_keys == wanted
 
 
+def test_the_list_says_what_can_be_called_and_what_is_missing(alice: Any, signed_in: Any, settings: Any) -> None:
+    entry = {"base_url": "https://api.example.com/v1", "models": {}, "key_variable": "EXAMPLE_KEY"}
+    settings.LLM_PROVIDERS = {"openai": entry, "other": {**entry, "api_key": "k"}}
+    browser = signed_in(alice)
+    shown = browser.get(ACCOUNTS)
+    assert {row["entry"].name: row["missing"] for row in shown.context["callable"]} == {
+        "openai": ["EXAMPLE_KEY"], "other": []
+    }  # fmt: skip
+    assert f"{ACCOUNTS}add/?provider=openai" in shown.content.decode()
+    browser.submit(f"{ACCOUNTS}add/", ACCOUNT)
+    row = browser.get(ACCOUNTS).context["callable"][0]
+    assert (row["missing"], row["key"]) == ([], "your own account")
+
+
 def test_operators_see_none_of_it(bob: Any, signed_in: Any) -> None:
     browser = signed_in(bob)
     assert {browser.get(address).status_code for address in (ACCOUNTS, CREDENTIALS, f"{ACCOUNTS}add/")} == {403}

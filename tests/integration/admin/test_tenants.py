@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 
+from executions.models import Execution
 from teams import keys
 from teams.errors import Unauthenticated
 from teams.models import AuditEntry, Membership, Tenant
@@ -49,6 +50,18 @@ def test_the_list_counts_members_and_live_teams(browser: Any, alice: Any, bob: A
     rows = {row.slug: row for row in browser.get(LIST).context["cl"].result_list}
     assert (rows["acme"].members_counted, rows["acme"].teams_counted) == (2, 1)
     assert (rows["globex"].members_counted, rows["globex"].teams_counted) == (1, 0)
+
+
+def test_the_list_counts_runs_up_to_a_bound(browser: Any, alice: Any, charlie: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr("console.admin_tenants.MOST", 1)
+    team, other = factories.team(alice), factories.team(charlie)
+    for of, whose, count in ((alice, team, 3), (charlie, other, 1)):
+        with tenant(of.tenant.id):
+            for _ in range(count):
+                Execution.objects.create(team=whose, version=1, resolved_spec={}, actor="user:alice")
+    page = browser.get(LIST)
+    assert {row.slug: row.runs_counted for row in page.context["cl"].result_list} == {"acme": 2, "globex": 1}
+    assert "1 and more" in page.content.decode()
 
 
 def test_a_tenants_page_shows_its_members_alone(browser: Any, alice: Any, charlie: Any, acme: Any) -> None:
