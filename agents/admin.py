@@ -16,7 +16,7 @@ from agents.services import template_reset, template_set, tool_list, tool_set
 from agents.templates import DEFAULT_TEMPLATES
 from agents.tools import CATALOGUE
 from teams.adminbase import acting
-from teams.badges import badge, moment
+from teams.badges import badge, stamp
 from teams.errors import Forbidden, Invalid, Located
 from teams.forms import ReasonForm, ServiceForm
 from teams.modeladmin import TenantModelAdmin, attempt
@@ -66,8 +66,8 @@ class RoleTemplateAdmin(TenantModelAdmin):
         return ", ".join(row.tools) or "none"
 
     @admin.display(description="changed", ordering="updated_at")
-    def changed(self, row: RoleTemplate) -> str:
-        return moment(row.updated_at)
+    def changed(self, row: RoleTemplate) -> SafeString:
+        return stamp(row.updated_at)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """The role is the template's name in flows: another role is another template."""
@@ -142,8 +142,8 @@ class TenantToolAdmin(TenantModelAdmin):
         return badge("on", "is-good") if row.enabled else badge("off", "is-quiet")
 
     @admin.display(description="changed", ordering="updated_at")
-    def changed(self, row: TenantTool) -> str:
-        return moment(row.updated_at)
+    def changed(self, row: TenantTool) -> SafeString:
+        return stamp(row.updated_at)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Tools are the product's; a tenant switches them."""

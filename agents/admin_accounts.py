@@ -26,7 +26,7 @@ from agents.secret_rows import MAX_SECRET
 from agents.tools import CATALOGUE
 from teams.access import Actor
 from teams.adminbase import acting
-from teams.badges import badge, moment
+from teams.badges import badge, stamp
 from teams.errors import Forbidden
 from teams.forms import ReasonForm, ServiceForm
 from teams.modeladmin import TenantModelAdmin, attempt
@@ -148,8 +148,8 @@ class _SecretAdmin(TenantModelAdmin):
         return format_html('<span class="tb-mono">…{}</span>', row.ends_with) if row.ends_with else badge("set")
 
     @admin.display(description="changed", ordering="updated_at")
-    def changed(self, row: Any) -> str:
-        return moment(row.updated_at)
+    def changed(self, row: Any) -> SafeString:
+        return stamp(row.updated_at)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """What a row is for never changes: another one is another row."""

@@ -97,4 +97,5 @@ def _round_up(most: int) -> int:
     unit = 1
     while most > 10 * unit:
         unit *= 10
-    return next(unit * factor for factor in (2, 4, 6, 8, 10) if unit * factor >= most)
+    factors = (2, 4, 6, 8, 10) if unit == 1 else (1, 2, 3, 4, 5, 6, 8, 10)
+    return next(unit * factor for factor in factors if unit * factor >= most)

@@ -24,6 +24,7 @@ from console.figures import Day, Spent
 from executions import life
 from executions.models import Approval, Status, Step, StepState, TenantDay, TenantLimits
 from teams.adminbase import acting, looks_across_tenants
+from teams.audit_words import who
 from teams.models import Team, Tenant
 
 DAYS: Final = 14
@@ -103,7 +104,7 @@ def context(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     viewer = Viewer.of(request)
     if viewer.tenant_id is None and not viewer.across:
         return context
-    context["board"] = board(viewer)
+    context["dashboard"] = board(viewer)
     return context
 
 
@@ -147,7 +148,13 @@ def _runs(viewer: Viewer, today: date) -> dict[str, Any]:
         "chart": runs_svg(days) if any(day.runs for day in days) else "",
         "chart_said": [said(day) for day in days],
         "latest": [
-            {"row": row, "look": RUN_LOOK.get(row.status, "is-quiet"), "status": Status(row.status).label}
+            {
+                "row": row,
+                "look": RUN_LOOK.get(row.status, "is-quiet"),
+                "status": row.status.replace("_", " "),
+                "who": who(row.actor),
+                "cost": "" if row.cost is None else f"${row.cost:.4f}",
+            }
             for row in figures.latest_runs(viewer.tenant_id, LATEST)
         ],
         "failing": [

@@ -20,7 +20,7 @@ from django.utils.safestring import SafeString
 
 from teams import audit_words
 from teams.adminbase import acting, required_actor
-from teams.badges import moment
+from teams.badges import stamp
 from teams.changelists import LooksUp
 from teams.errors import Forbidden
 from teams.modeladmin import ReadOnlyAdmin
@@ -36,10 +36,10 @@ _COLUMNS: Final = ("at", "actor", "action", "object_type", "object_id", "what", 
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
 OBJECTS: Final = {
-    "team": "Teams", "execution": "Runs", "approval": "Approvals", "schedule": "Schedules", "webhook": "Webhooks",
-    "membership": "Members", "apikey": "API keys", "provideraccount": "Provider accounts",
-    "toolcredential": "Tool credentials", "tenanttool": "Tools", "roletemplate": "Role templates",
-    "tenantlimits": "Limits", "tenant": "The tenant", "user": "Users",
+    "team": "Team", "execution": "Run", "approval": "Approval", "schedule": "Schedule", "webhook": "Webhook",
+    "membership": "Member", "apikey": "API key", "provideraccount": "Provider account",
+    "toolcredential": "Tool credential", "tenanttool": "Tool", "roletemplate": "Role template",
+    "tenantlimits": "Limits", "tenant": "The tenant", "user": "User",
 }  # fmt: skip
 
 VERBS: Final = {
@@ -120,8 +120,8 @@ class AuditEntryAdmin(LooksUp, ReadOnlyAdmin):
     actions = None
 
     @admin.display(description="when", ordering="at")
-    def shown_at(self, entry: AuditEntry) -> str:
-        return moment(entry.at)
+    def shown_at(self, entry: AuditEntry) -> SafeString:
+        return stamp(entry.at)
 
     @admin.display(description="what happened")
     def what(self, entry: Any) -> str:
@@ -131,9 +131,10 @@ class AuditEntryAdmin(LooksUp, ReadOnlyAdmin):
 
     @admin.display(description="object")
     def object_link(self, entry: AuditEntry) -> SafeString | str:
-        said = f"{OBJECTS.get(entry.object_type, entry.object_type)}: {entry.object_id[:8]}"
-        address = self._address_of(entry)
-        return format_html('<a href="{}">{}</a>', address, said) if address else said
+        said, address = OBJECTS.get(entry.object_type, entry.object_type), self._address_of(entry)
+        name = f"{said} {entry.object_id}"
+        link = '<a class="tb-link tb-nowrap" href="{}" aria-label="{}">{}</a>'
+        return format_html(link, address, name, said) if address else said
 
     @admin.display(description="what differs")
     def shown_differences(self, entry: AuditEntry) -> SafeString:
@@ -157,6 +158,10 @@ class AuditEntryAdmin(LooksUp, ReadOnlyAdmin):
     def look_up(self, rows: list[Any]) -> None:
         """What the objects of the page's entries are called."""
         _name(rows)
+
+    def has_history(self, request: HttpRequest) -> bool:
+        """An entry never changes."""
+        return False
 
     # --- CSV ---
 
@@ -192,9 +197,13 @@ class AuditSealAdmin(ReadOnlyAdmin):
     fields = ["shown_at", "entries", "digest", "horizon"]
     actions = None
 
+    def has_history(self, request: HttpRequest) -> bool:
+        """A seal never changes."""
+        return False
+
     @admin.display(description="sealed", ordering="sealed_at")
-    def shown_at(self, seal: AuditSeal) -> str:
-        return moment(seal.sealed_at)
+    def shown_at(self, seal: AuditSeal) -> SafeString:
+        return stamp(seal.sealed_at)
 
     @admin.display(description="digest")
     def shown_digest(self, seal: AuditSeal) -> SafeString:

@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 
 from teams.access import ALL_SCOPES, SCOPES
 from teams.audit_words import who
-from teams.badges import Look, badge, moment
+from teams.badges import Look, badge, moment, stamp
 from teams.forms import ApiKeyForm, ReasonForm
 from teams.keyring import ROTATION_GRACE, key_revoke, key_rotate
 from teams.modeladmin import TenantModelAdmin, attempt
@@ -90,20 +90,20 @@ class ApiKeyAdmin(TenantModelAdmin):
         return badge(key.state, _LOOKS[key.state])
 
     @admin.display(description="last used", ordering="last_used_at")
-    def last_used(self, key: ApiKey) -> str:
-        return moment(key.last_used_at, "never")
+    def last_used(self, key: ApiKey) -> SafeString:
+        return stamp(key.last_used_at, "never")
 
     @admin.display(description="ends", ordering="expires_at")
-    def expires(self, key: ApiKey) -> str:
-        return moment(key.expires_at, "never")
+    def expires(self, key: ApiKey) -> SafeString:
+        return stamp(key.expires_at, "never")
 
     @admin.display(description="made", ordering="created_at")
-    def made(self, key: ApiKey) -> str:
-        return moment(key.created_at)
+    def made(self, key: ApiKey) -> SafeString:
+        return stamp(key.created_at)
 
     @admin.display(description="revoked")
-    def revoked(self, key: ApiKey) -> str:
-        return moment(key.revoked_at)
+    def revoked(self, key: ApiKey) -> SafeString:
+        return stamp(key.revoked_at)
 
     @admin.display(description="made by", ordering="created_by")
     def shown_maker(self, key: ApiKey) -> str:

@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.safestring import SafeString
 
 from teams.access import memberships_of
-from teams.badges import Look, badge, moment
+from teams.badges import Look, badge, stamp
 from teams.changelists import LooksUp
 from teams.forms import MembershipForm, ReasonForm
 from teams.members import member_remove
@@ -63,8 +63,8 @@ class MembershipAdmin(TenantModelAdmin):
         return "on" if member.user.email else "on, but the user has no e-mail address"
 
     @admin.display(description="member since", ordering="created_at")
-    def since(self, member: Membership) -> str:
-        return moment(member.created_at)
+    def since(self, member: Membership) -> SafeString:
+        return stamp(member.created_at)
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         if obj:
@@ -153,8 +153,8 @@ class UserAdmin(LooksUp, PlatformModelAdmin, DjangoUserAdmin):
         return badge("active", "is-good") if user.is_staff else badge("API alone: no admin pages", "is-quiet")
 
     @admin.display(description="last signed in", ordering="last_login")
-    def last_seen(self, user: User) -> str:
-        return moment(user.last_login, "never")
+    def last_seen(self, user: User) -> SafeString:
+        return stamp(user.last_login, "never")
 
     def tenants_of(self, obj: User) -> list[UUID]:
         return [member.tenant_id for member in memberships_of(obj.pk)]

@@ -15,7 +15,7 @@ from django.utils.safestring import SafeString
 
 from teams.access import Member, actor_of_member
 from teams.admin_people import role_badge
-from teams.badges import badge, moment
+from teams.badges import badge, moment, stamp
 from teams.changelists import LooksUp
 from teams.directory import member_make, member_set, user_find
 from teams.errors import TeamBuilderError
@@ -66,8 +66,8 @@ class TenantAdmin(LooksUp, PlatformModelAdmin):
         return badge("active", "is-good") if tenant.is_active else badge("switched off", "is-bad")
 
     @admin.display(description="made", ordering="created_at")
-    def created(self, tenant: Tenant) -> str:
-        return moment(tenant.created_at)
+    def created(self, tenant: Tenant) -> SafeString:
+        return stamp(tenant.created_at)
 
     @admin.display(description="members")
     def members(self, tenant: Any) -> int:

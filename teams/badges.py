@@ -14,6 +14,11 @@ def badge(text: object, look: Look = "is-quiet") -> SafeString:
     return format_html('<span class="tb-badge {}">{}</span>', look, text)
 
 
+def stamp(at: datetime | None, without: str = "-") -> SafeString:
+    """A moment for a column: on one line."""
+    return format_html('<span class="tb-nowrap">{}</span>', moment(at, without))
+
+
 def moment(at: datetime | None, without: str = "-") -> str:
     """A moment as the admin writes it everywhere; the admin's times are UTC."""
     return f"{at:%Y-%m-%d %H:%M} UTC" if at else without

@@ -176,7 +176,7 @@ class AuditEntry(TenantModel):
         verbose_name_plural = "audit entries"
 
     def __str__(self) -> str:
-        return f"{self.actor} {self.action} {self.object_type} {self.object_id}"
+        return f"{self.action} by {self.actor}"
 
 
 class AuditSeal(TenantModel):

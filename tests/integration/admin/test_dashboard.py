@@ -26,7 +26,7 @@ def viewer_of(who: Person) -> Viewer:
 def page_of(who: Person) -> tuple[dict[str, Any], str]:
     with tenant(who.tenant.id):
         found = board(viewer_of(who))
-        return found, render_to_string("admin/console/dashboard.html", {"board": found})
+        return found, render_to_string("admin/console/dashboard.html", {"dashboard": found})
 
 
 def add_run(team: Any, status: str = Status.SUCCEEDED, *, at: datetime = NOW, **more: Any) -> Execution:
@@ -140,7 +140,7 @@ def test_superusers_see_sums_and_a_row_for_each_tenant(busy: Any, alice: Person,
         add_run(other)
     with across_tenants("test"):
         found = board(Viewer(None, frozenset(), across=True, superuser=True))
-        shown = render_to_string("admin/console/dashboard.html", {"board": found})
+        shown = render_to_string("admin/console/dashboard.html", {"dashboard": found})
     assert {row["tenant"].slug: row["runs"] for row in found["tenants"]} == {"acme": 4, "globex": 1}
     assert found["tiles"][1].value == "4"
     assert len(found["latest"]) == 6
