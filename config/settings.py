@@ -39,6 +39,8 @@ INSTALLED_APPS = [
     "agents",
     "executions",
     "console",
+    "unfold.apps.BasicAppConfig",  # the admin's look; before the admin, whose templates it replaces
+    "unfold.contrib.filters",
     "config.apps.AdminConfig",  # django.contrib.admin with our site: every view runs inside the chosen tenant
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -80,6 +82,28 @@ TEMPLATES: list[dict[str, Any]] = [
         },
     },
 ]
+
+# --- The admin's look: django-unfold, see docs/decisions/0007 --------------------------------------------------------
+UNFOLD: dict[str, Any] = {
+    "SITE_TITLE": "Agent Team Builder",
+    "SITE_HEADER": "Agent Team Builder",
+    "SITE_SUBHEADER": "teams.adminbase.tenant_title",
+    "SITE_SYMBOL": "hub",
+    "SITE_URL": None,
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "console.navigation.favicon"}],
+    "SHOW_HISTORY": False,  # our own link knows who may look (teams/modeladmin.py)
+    "SHOW_VIEW_ON_SITE": False,
+    "STYLES": ["console.navigation.styles"],
+    "SCRIPTS": ["console.navigation.keyboard_script"],
+    "DASHBOARD_CALLBACK": "console.dashboard.context",
+    "SIDEBAR": {
+        "show_search": True,
+        "command_search": True,
+        "navigation": "console.navigation.sidebar",
+    },
+    "ACCOUNT": {"navigation": "console.navigation.account"},
+    "COMMAND": {"search_callback": "console.navigation.found"},
+}
 
 # --- Databases: the product logs in as atb_app; migrations alone use the owner (`manage.py migrate` picks it) --------
 DB_POOL_SIZE = env.int("DB_POOL_SIZE", default=16)

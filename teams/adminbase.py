@@ -11,14 +11,15 @@ from functools import update_wrapper
 from typing import Any, Literal, Protocol
 
 from django.contrib import messages
-from django.contrib.admin import AdminSite
 from django.contrib.auth.backends import ModelBackend
+from django.core.paginator import Paginator
 from django.core.signing import BadSignature, Signer
 from django.db import connection
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver, path, reverse
 from django.views.decorators.http import require_POST
+from unfold.sites import UnfoldAdminSite
 
 from teams import tenancy
 from teams.access import ALL_TENANTS, SESSION_TENANT, Actor, Member, actor_of_member, tenant_choice
@@ -76,7 +77,15 @@ class SitePages(Protocol):
         ...
 
 
-class TenantAdminSite(AdminSite):
+def tenant_title(request: HttpRequest) -> str:
+    """Return the name of the tenant that is worked in, for the page's frame."""
+    if looks_across_tenants(request):
+        return "All tenants (look only)"
+    member: Member | None = getattr(request.user, "member", None)
+    return (member.name or member.slug) if member else ""
+
+
+class TenantAdminSite(UnfoldAdminSite):
     """The product's admin site."""
 
     site_header = "Agent Team Builder"
@@ -94,7 +103,7 @@ class TenantAdminSite(AdminSite):
         switch = path("tenant/", self.admin_view(self.switch_tenant), name="switch_tenant")
         return [switch, *own, *super().get_urls()]
 
-    def admin_view(self, view: View, cacheable: bool = False) -> View:  # type: ignore[override]
+    def admin_view(self, view: View, cacheable: bool = False) -> View:
         """Wrap a view: signed in, in the chosen tenant, forms of another tenant refused, our errors shown as pages."""
 
         def scoped(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
@@ -113,16 +122,32 @@ class TenantAdminSite(AdminSite):
                     raise
                 return self.problem_page(request, problem)
 
-        return super().admin_view(update_wrapper(scoped, view), cacheable)
+        admin_view: View = super().admin_view(update_wrapper(scoped, view), cacheable)
+        return admin_view
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         return {
             **super().each_context(request),
+            "templates": {"navigation": "admin/navigation.html"},
             "tenants": getattr(request, "tenants", []),
             "tenant": getattr(request.user, "member", None),
             "across_tenants": looks_across_tenants(request),
             "tenant_token": _signer().sign(_chosen(request)),
         }
+
+    def search(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        """Find pages and teams. The theme's own keeps answers by user for minutes, across a switch of the tenant."""
+        term = request.GET.get("s", "").strip().lower()
+        if not term:
+            return HttpResponse()
+        extended = "extended" in request.GET
+        results = self._search_apps(self.get_app_list(request), term)
+        if extended:
+            results += self._get_value(self._get_config("COMMAND", request).get("search_callback"), request, term)
+        template = "unfold/helpers/command_results.html" if extended else "unfold/helpers/search_results.html"
+        page = Paginator(results, max(1, len(results))).page(1)
+        context = {"page_obj": page.paginator, "results": page, "page_counter": 0, "execution_time": 0}
+        return TemplateResponse(request, template, context, headers={"HX-Trigger": "search"})
 
     def switch_tenant(self, request: HttpRequest) -> HttpResponse:
         """Choose the tenant to work in, among the user's own."""

@@ -7,10 +7,10 @@ scopes, the same ones the API asks for. Pages change nothing themselves: they ca
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 from uuid import UUID
 
-from django.contrib import admin, messages
+from django.contrib import messages
 from django.db import models
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
@@ -25,6 +25,11 @@ from teams.errors import Forbidden, NotFound, TeamBuilderError
 from teams.forms import ServiceForm
 from teams.models import AuditEntry
 from teams.tenancy import TenantModel
+
+if TYPE_CHECKING:  # Unfold has no types; its class is the admin's with another look
+    from django.contrib.admin import ModelAdmin
+else:
+    from unfold.admin import ModelAdmin
 
 _HISTORY_ROWS = 100
 
@@ -55,7 +60,7 @@ def attempt(request: HttpRequest, change: Callable[[], T]) -> T | None:
         return None
 
 
-class _ObjectPages(admin.ModelAdmin):
+class _ObjectPages(ModelAdmin):
     """Pages of one object besides its form, each `<id>/<name>/` and linked above the form.
 
     `object_pages` maps a name to its button's text; the view is the method `<name>_page(request, object_id)`.
