@@ -15,6 +15,7 @@ from django.test.testcases import TransactionTestCase
 from rest_framework.test import APIClient
 from whitenoise.middleware import WhiteNoiseMiddleware
 
+from config.embedded import postgres
 from teams.models import Role
 from tests import factories, frozen
 from tests.factories import Person
@@ -26,11 +27,13 @@ _KEPT = {"django_migrations", "django_content_type", "auth_permission"}
 
 
 def _empty_tables() -> None:
-    """Empty all tables over the owner's connection: the product's login may not TRUNCATE."""
-    with psycopg.connect(os.environ["DATABASE_OWNER_URL"], autocommit=True) as connection:
+    """Empty all tables as the superuser, without triggers: the product's login may not, and TRUNCATE takes ten times as
+    long, for it makes the files of all tables and indexes anew."""
+    server = os.environ["DATABASE_ADMIN_URL"]
+    with psycopg.connect(server, dbname=postgres.DATABASE, autocommit=True) as connection:
         rows = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
-        names = ", ".join(f'"{name}"' for (name,) in rows if name not in _KEPT)
-        connection.execute(f"TRUNCATE {names} RESTART IDENTITY CASCADE")
+        connection.execute("SET session_replication_role = replica")
+        connection.execute("; ".join(f'DELETE FROM "{name}"' for (name,) in rows if name not in _KEPT))
 
 
 _walk = WhiteNoiseMiddleware.add_files_from_finders

@@ -19,22 +19,26 @@ class World:
     env: dict[str, str]
 
 
+def environment(model: FakeLLMServer) -> dict[str, str]:
+    """Short leases, so that a lost worker is noticed within the patience of a test."""
+    return {
+        "OPENAI_BASE_URL": model.base_url,
+        "OPENAI_API_KEY": "test",
+        "DEFAULT_MODEL": "openai:fake",
+        "REDIS_PREFIX": f"t{secrets.token_hex(4)}",
+        "LEASE_SECONDS": "3",
+        "HEARTBEAT_SECONDS": "1",
+        "REAP_SECONDS": "0.5",
+    }
+
+
 @pytest.fixture
 def world(settings: object) -> Iterator[World]:
-    """Short leases, so that a lost worker is noticed within the patience of a test."""
+    """A world that the test's own process is part of, too."""
     with FakeLLMServer() as model:
-        prefix = f"t{secrets.token_hex(4)}"
-        env = {
-            "OPENAI_BASE_URL": model.base_url,
-            "OPENAI_API_KEY": "test",
-            "DEFAULT_MODEL": "openai:fake",
-            "REDIS_PREFIX": prefix,
-            "LEASE_SECONDS": "3",
-            "HEARTBEAT_SECONDS": "1",
-            "REAP_SECONDS": "0.5",
-        }
-        settings.REDIS_PREFIX = prefix  # type: ignore[attr-defined]
-        yield World(model, env)
+        world = World(model, environment(model))
+        settings.REDIS_PREFIX = world.env["REDIS_PREFIX"]  # type: ignore[attr-defined]
+        yield world
 
 
 @pytest.fixture

@@ -192,22 +192,28 @@ def _is_back(stack: Serving, name: str, before: int) -> bool:
         return False
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL], ids=["SIGTERM", "SIGKILL"])
-def test_no_child_survives_and_the_data_do(tmp_path: Path, number: signal.Signals) -> None:
+def test_no_child_survives_and_the_data_do(tmp_path: Path) -> None:
     data = tmp_path / "data"
     with serving(data) as first:
-        children = [psutil.Process(first.pid(name)) for name in CHILDREN]
         assert first.manage("create_tenant", "kept").returncode == 0
-        status = first.end(number)
-        assert status == (0 if number == signal.SIGTERM else -signal.SIGKILL)
-        _, alive = psutil.wait_procs(children, timeout=20)
-        assert alive == []
-    if number == signal.SIGTERM:
-        assert not list((data / "run").glob("*.pid"))
-        assert not (data / "run" / "env").exists()
+        assert _ends_with_all_its_children(first, signal.SIGTERM) == 0
+    assert not list((data / "run").glob("*.pid"))
+    assert not (data / "run" / "env").exists()
     with serving(data) as second:
         assert second.manage("create_tenant", "kept").returncode != 0, "the tenant is there already"
-        assert second.end(signal.SIGINT) == 0
+        assert second.manage("create_tenant", "kept-too").returncode == 0
+        assert _ends_with_all_its_children(second, signal.SIGKILL) == -signal.SIGKILL
+    with serving(data) as third:
+        assert third.manage("create_tenant", "kept-too").returncode != 0
+        assert third.end(signal.SIGINT) == 0
+
+
+def _ends_with_all_its_children(stack: Serving, number: signal.Signals) -> int:
+    children = [psutil.Process(stack.pid(name)) for name in CHILDREN]
+    status = stack.end(number)
+    _, alive = psutil.wait_procs(children, timeout=20)
+    assert alive == []
+    return status
 
 
 def test_the_demo_takes_all_its_steps_and_ends_with_0(tmp_path: Path) -> None:
