@@ -1,10 +1,12 @@
 """Rows for tests, made the way the product makes them: inside a scope, through services where there is one."""
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 from uuid import uuid4
 
 import factory
+from django.contrib.auth.hashers import get_hasher, make_password
 from django.contrib.auth.models import User
 
 from teams.access import Actor, Member, actor_of_member
@@ -14,6 +16,12 @@ from teams.services import team_create
 from teams.tenancy import tenant
 
 PASSWORD = "correct-horse-battery"
+
+
+@cache
+def _hashed(algorithm: str) -> str:
+    """Everybody's password, hashed once: a million rounds for each person would be most of what the tests do."""
+    return make_password(PASSWORD, hasher=algorithm)
 
 
 class TenantFactory(factory.django.DjangoModelFactory):
@@ -31,7 +39,7 @@ class UserFactory(factory.django.DjangoModelFactory):
 
     username = factory.Sequence(lambda n: f"user-{n}")
     is_staff = True
-    password = factory.django.Password(PASSWORD)
+    password = factory.LazyFunction(lambda: _hashed(get_hasher().algorithm))
 
 
 @dataclass(frozen=True)
