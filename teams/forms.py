@@ -47,13 +47,15 @@ _LOOKS: list[tuple[tuple[type[forms.Widget], ...], list[str]]] = [
     ((forms.TextInput, forms.NumberInput, forms.EmailInput, forms.URLInput, forms.PasswordInput), looks.INPUT_CLASSES),
     ((forms.Textarea,), looks.TEXTAREA_CLASSES),
     ((forms.Select,), looks.SELECT_CLASSES),
-    ((forms.CheckboxInput, forms.CheckboxSelectMultiple), looks.CHECKBOX_CLASSES),
-    ((forms.RadioSelect,), looks.RADIO_CLASSES),
+    ((forms.CheckboxInput,), looks.CHECKBOX_CLASSES),
 ]
 
 
 def dress(widget: forms.Widget) -> None:
-    """Give one of Django's own widgets the theme's classes: those of model fields have them, declared ones do not."""
+    """Give one of Django's own widgets the theme's classes: those of model fields have them, declared ones do not.
+
+    Not lists of boxes and radios: Django puts their classes on the list around them as well.
+    """
     for kinds, classes in _LOOKS:
         if type(widget) in kinds:
             own = widget.attrs.get("class", "")
