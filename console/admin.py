@@ -2,8 +2,10 @@
 
 from django.contrib import admin
 
+from console.admin_teams import TeamPages
 from console.admin_tenants import TenantPages
-from teams.models import Tenant
+from teams.models import Team, Tenant
 
 admin.site.unregister(Tenant)
+admin.site.register(Team, TeamPages)
 admin.site.register(Tenant, TenantPages)

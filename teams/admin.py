@@ -8,13 +8,11 @@ from teams.admin_account import AccountPages
 from teams.admin_audit import AuditEntryAdmin, AuditSealAdmin
 from teams.admin_keys import ApiKeyAdmin
 from teams.admin_people import MembershipAdmin, UserAdmin
-from teams.admin_teams import TeamAdmin
 from teams.admin_tenants import TenantAdmin
 from teams.adminbase import TenantAdminSite
-from teams.models import ApiKey, AuditEntry, AuditSeal, Membership, Team, Tenant
+from teams.models import ApiKey, AuditEntry, AuditSeal, Membership, Tenant
 
 admin.site.unregister([User, Group])
-admin.site.register(Team, TeamAdmin)
 admin.site.register(ApiKey, ApiKeyAdmin)
 admin.site.register(Membership, MembershipAdmin)
 admin.site.register(AuditEntry, AuditEntryAdmin)

@@ -111,7 +111,7 @@ class AuditEntryAdmin(LooksUp, ReadOnlyAdmin):
 
     scope_to_view = "audit:read"
     list_display = ["shown_at", "what", "object_link", "reason"]
-    list_display_links = ["what"]
+    list_display_links = ["shown_at", "what"]
     list_filter = [WhoFilter, ObjectFilter, VerbFilter]
     search_fields = ["actor", "object_id", "action", "reason"]
     search_help_text = "Search for an actor, an action, an object's id or words of the reason."

@@ -60,7 +60,8 @@ class ApiKeyAdmin(TenantModelAdmin):
     object_pages = {"rotate": "Rotate", "revoke": "Revoke"}
     list_display = ["name", "shown_prefix", "state", "shown_scopes", "last_used", "expires", "shown_maker"]
     list_filter = [StateFilter]
-    search_fields = ["name", "prefix"]
+    search_fields = ["name", "prefix", "created_by"]
+    search_help_text = "Search for a name, a key's prefix or its maker."
     ordering = ["-created_at"]
     actions = None
     readonly_fields = [

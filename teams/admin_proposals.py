@@ -14,10 +14,9 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path
 
-from teams import strict_json
 from teams.building import Prepared
 from teams.canonical import canonical_json
-from teams.errors import Forbidden, Invalid, TeamBuilderError
+from teams.errors import Forbidden, TeamBuilderError
 from teams.forms import ReasonForm, in_reading_order, prepared_for
 from teams.modeladmin import TenantModelAdmin, attempt
 from teams.models import Team
@@ -92,23 +91,28 @@ class ProposalPages(TenantModelAdmin):
         self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any
     ) -> Prepared | TeamBuilderError | None:
         """Prepare the change that was typed, unless the form will refuse it or there is none."""
-        actor, config = self.writer(request), _typed(request)
+        actor = self.writer(request)
         try:
             team = team_get(actor=actor, team_id=UUID(object_id))
         except (ValueError, TeamBuilderError):
             return None
+        config = self.typed_config(request, team)
         if config is None or request.POST.get("seen_version") != str(team.version):
             return None
-        if canonical_json(config) == canonical_json(in_reading_order(team.config)):
+        if canonical_json(in_reading_order(config)) == canonical_json(in_reading_order(team.config)):
             return None
-        return self._prepared(request, team.id)
+        return self._prepared(request, team)
 
-    def _prepared(self, request: HttpRequest, team_id: UUID | None) -> Prepared | TeamBuilderError | None:
-        actor, config = self.writer(request), _typed(request)
+    def typed_config(self, request: HttpRequest, team: Team | None) -> Any:
+        """Return the config as it was typed; None when the form will refuse it, or only shows it."""
+        raise NotImplementedError
+
+    def _prepared(self, request: HttpRequest, team: Team | None) -> Prepared | TeamBuilderError | None:
+        actor, config = self.writer(request), self.typed_config(request, team)
         if config is None:
             return None
         try:
-            return team_prepare(actor=actor, config=config, team_id=team_id)
+            return team_prepare(actor=actor, config=config, team_id=team.id if team else None)
         except TeamBuilderError as error:
             return error  # told at its place in the form
 
@@ -184,11 +188,3 @@ class ProposalPages(TenantModelAdmin):
 
     def _to_proposal(self, team: Team) -> HttpResponse:
         return HttpResponseRedirect(self.page_url("proposal", team.pk))
-
-
-def _typed(request: HttpRequest) -> Any:
-    """The config as it was typed; None when the form will refuse it as no JSON."""
-    try:
-        return strict_json.read(request.POST.get("config", "").encode())
-    except Invalid:
-        return None

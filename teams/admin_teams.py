@@ -1,4 +1,4 @@
-"""Teams in the admin: the list, the JSON editor, versions, delete and restore."""
+"""Teams in the admin: the list, versions, delete and restore. The editor is console's, which registers the pages."""
 # ruff: noqa: ARG002 - the signatures are Django's
 
 from functools import partial
@@ -8,14 +8,13 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import NoReverseMatch, reverse
-from django.utils.safestring import SafeString
 
 from teams.admin_proposals import ProposalPages
 from teams.admin_transfer import TransferPages
-from teams.admin_versions import VersionPages, tell
+from teams.admin_versions import VersionPages
 from teams.adminbase import acting
-from teams.forms import ReasonForm, TeamForm, in_reading_order
-from teams.modeladmin import attempt, pretty
+from teams.forms import ReasonForm
+from teams.modeladmin import attempt
 from teams.models import Team
 from teams.services import team_delete, team_restore
 
@@ -47,18 +46,15 @@ class StateFilter(admin.SimpleListFilter):
 
 
 class TeamAdmin(TransferPages, ProposalPages, VersionPages):
-    """The operator's list and editor of teams; every change is a service's."""
+    """The operator's list of teams; every change is a service's."""
 
     scope_to_change = "teams:write"
-    form = TeamForm
     object_pages = {"restore": "Restore"}
     list_display = ["name", "shown_flow", "agents", "version", "updated_at", "state"]
     list_filter = [StateFilter]
     search_fields = ["name"]
     ordering = ["-updated_at"]
     actions = ["export_selected", "delete_teams", "restore_teams"]
-    _derived = ["version", "state", "shown_flow", "shown_agents", "config_hash", "created_at", "updated_at"]
-    readonly_fields = [*_derived, "shown_config"]
 
     @admin.display(description="flow")
     def shown_flow(self, team: Team) -> str:
@@ -71,27 +67,6 @@ class TeamAdmin(TransferPages, ProposalPages, VersionPages):
     @admin.display(description="state")
     def state(self, team: Team) -> str:
         return "deleted" if team.is_deleted else "live"
-
-    @admin.display(description="agents")
-    def shown_agents(self, team: Team) -> SafeString | str:
-        return pretty([
-            {key: agent.get(key) for key in ("agent_role", "agent_name", "LLM_model", "agent_tools") if agent.get(key)}
-            for agent in team.config.get("agents") or []
-        ])  # fmt: skip
-
-    @admin.display(description="config")
-    def shown_config(self, team: Team) -> SafeString | str:
-        return pretty(in_reading_order(team.config))
-
-    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
-        if obj is None:
-            return [(None, {"fields": ["name", "config", "reason", "seen_version"]})]
-        if not self.has_change_permission(request, obj):
-            return [(None, {"fields": ["name", *self._derived, "shown_config"]})]
-        return [
-            (None, {"fields": ["name", "config", "reason", "seen_version"]}),
-            ("As stored", {"fields": self._derived}),
-        ]
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return super().has_change_permission(request, obj) and not (obj and obj.is_deleted)
@@ -110,18 +85,6 @@ class TeamAdmin(TransferPages, ProposalPages, VersionPages):
         except NoReverseMatch:  # the app above may be left out
             run = []
         return run + super().tools(request, obj)
-
-    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        response = super().changeform_view(request, *args, **kwargs)
-        shown = (getattr(response, "context_data", None) or {}).get("adminform")
-        if shown and getattr(shown.form, "moved", False):
-            response.status_code = 409
-        return response
-
-    def save_model(self, request: HttpRequest, obj: Team, form: TeamForm, change: bool) -> None:
-        """The form has stored the team; here is only what the answer says of it."""
-        obj.name, obj.version = form.saved.team.name, form.saved.team.version
-        tell(request, form.saved)
 
     # --- delete and restore ---
 

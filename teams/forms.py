@@ -1,36 +1,23 @@
 """Forms of the admin. A form that changes something hands it to a service and shows what the service refuses."""
 
-import json
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from django import forms
 from django.http import HttpRequest
 from django.utils import timezone
+from unfold import widgets as looks
 
-from teams import strict_json
 from teams.access import SCOPES, Actor
 from teams.building import Prepared
-from teams.canonical import canonical_json
 from teams.diff import compare
 from teams.directory import member_make
-from teams.errors import Forbidden, Invalid, Located, PreconditionFailed, TeamBuilderError
+from teams.errors import Forbidden, Invalid, Located, TeamBuilderError
 from teams.keyring import key_create
 from teams.members import member_add, member_change
-from teams.models import ApiKey, Membership, Role, Team
-from teams.services import MAX_REASON, Saved, team_create, team_rename, team_update
+from teams.models import ApiKey, Membership, Role
+from teams.services import MAX_REASON
 from teams.spec import TeamSpec, dump
-
-EXAMPLE = {
-    "agent_team_main_goal": "What should the team work on?",
-    "agent_team_flow": "DecisionMaker->Critic",
-    "max_turns": 2,
-    "agents": [
-        {"agent_role": "DecisionMaker", "agent_goal_based_prompt": "Answer the question."},
-        {"agent_role": "Critic", "agent_goal_based_prompt": "Say what is wrong with the answer, and what is missing."},
-    ],
-}
-"""What a new team's editor starts with."""
 
 
 def prepared_for(request: HttpRequest) -> Prepared | None:
@@ -40,6 +27,25 @@ def prepared_for(request: HttpRequest) -> Prepared | None:
     if isinstance(found, TeamBuilderError):
         raise found
     return found
+
+
+_LOOKS: list[tuple[tuple[type[forms.Widget], ...], list[str]]] = [
+    ((forms.TextInput, forms.NumberInput, forms.EmailInput, forms.URLInput, forms.PasswordInput), looks.INPUT_CLASSES),
+    ((forms.Textarea,), looks.TEXTAREA_CLASSES),
+    ((forms.Select,), looks.SELECT_CLASSES),
+    ((forms.CheckboxInput,), looks.CHECKBOX_CLASSES),
+]
+
+
+def dress(widget: forms.Widget) -> None:
+    """Give one of Django's own widgets the theme's classes: those of model fields have them, declared ones do not.
+
+    Not lists of boxes and radios: Django puts their classes on the list around them as well.
+    """
+    for kinds, classes in _LOOKS:
+        if type(widget) in kinds:
+            own = widget.attrs.get("class", "")
+            widget.attrs["class"] = " ".join([*classes, own]).strip()
 
 
 class ReasonForm(forms.Form):
@@ -59,6 +65,11 @@ class ServiceForm(forms.ModelForm):
 
     actor: ClassVar[Actor]
     request: ClassVar[HttpRequest]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for field in self.fields.values():
+            dress(field.widget)
 
     def store(self) -> None:
         """Call the service with the cleaned values."""
@@ -95,112 +106,6 @@ class ServiceForm(forms.ModelForm):
             self.refused(error)
         except TeamBuilderError as error:
             self.refused(error)
-
-
-class TeamForm(ServiceForm):
-    """A team as its JSON, with the reason for the change and the version it was made from.
-
-    Errors of the config are listed above the field with their places. When somebody else has saved meanwhile
-    (`moved`), their change is shown first; saving again puts this text in its place.
-    """
-
-    moved = False
-    saved: Saved
-
-    config = forms.CharField(
-        label="Config",
-        strip=False,
-        widget=forms.Textarea(attrs={"rows": 28, "cols": 110, "class": "json", "spellcheck": "false"}),
-        help_text="The team as JSON. Roles that only the flow names are filled from templates when "
-        "allow_TBA_to_recommend_agents is true.",
-    )
-    reason = forms.CharField(
-        label="Why this change",
-        required=False,
-        max_length=MAX_REASON,
-        widget=forms.TextInput(attrs={"size": 80}),
-        help_text="Kept with the version.",
-    )
-    seen_version = forms.IntegerField(required=False, widget=forms.HiddenInput)
-
-    class Meta:
-        model = Team
-        fields = ["name"]
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._stored: Any = EXAMPLE if self.instance._state.adding else in_reading_order(self.instance.config)
-        self.initial["config"] = json.dumps(self._stored, indent=2, ensure_ascii=False)
-        self.initial["seen_version"] = self.instance.version
-        if "name" in self.fields:  # a viewer's page has none
-            self.fields["name"].required = False
-
-    def clean_config(self) -> Any:
-        """Read the JSON; what the config says is checked on saving."""
-        try:
-            return strict_json.read(self.cleaned_data["config"].encode())
-        except Invalid as error:
-            raise forms.ValidationError([self.line(found) for found in error.errors] or [error.detail]) from error
-
-    def clean(self) -> dict[str, Any]:
-        values: dict[str, Any] = super().clean() or {}
-        team = self.instance
-        if team._state.adding:
-            return values
-        if values.get("seen_version") != team.version:
-            self._show_other_change()
-        elif "config" in values and not (self._config_changed or self._renamed):
-            raise forms.ValidationError(f"Nothing differs from version {team.version}: there is nothing to save.")
-        return values
-
-    def store(self) -> None:
-        values = self.cleaned_data
-        given: Any = {"actor": self.actor, "team_id": self.instance.pk, "name": values["name"]}
-        given["reason"] = values["reason"]
-        if self.instance._state.adding:
-            self.saved = team_create(config=values["config"], prepared=prepared_for(self.request), **given)
-        elif self._config_changed:
-            given |= {"expected_version": values["seen_version"], "prepared": prepared_for(self.request)}
-            self.saved = team_update(config=values["config"], **given)
-        else:
-            self.saved = Saved(team_rename(**given))
-
-    def refused(self, error: TeamBuilderError) -> None:
-        super().refused(error)
-        self.moved = isinstance(error, PreconditionFailed)
-
-    def field_of(self, loc: str) -> str | None:
-        return loc if loc in {"name", "reason"} else "config"
-
-    def line(self, found: Located) -> str:
-        place = _readable_place(found["loc"], self.cleaned_data.get("config"))
-        return f"{place}: {found['msg']}" if place and self.field_of(found["loc"]) == "config" else found["msg"]
-
-    @property
-    def _config_changed(self) -> bool:
-        try:
-            return canonical_json(self.cleaned_data["config"]) != canonical_json(self._stored)
-        except ValueError:  # NaN and the like, which the service refuses with its place
-            return True
-
-    @property
-    def _renamed(self) -> bool:
-        name = self.cleaned_data.get("name", "").strip()
-        return bool(name) and name != self.initial["name"]
-
-    def _show_other_change(self) -> None:
-        self.moved = True
-        team, seen = self.instance, self.cleaned_data.get("seen_version")
-        versions = Team.history.filter(id=team.id, makes_version=True).order_by("version")
-        base = versions.filter(version=seen).first() if seen else None
-        for row in versions.filter(version__gt=seen if base else team.version - 1):
-            why = f": {row.history_change_reason}" if row.history_change_reason else "."
-            when = row.history_date.strftime("%d %b %Y %H:%M UTC")
-            self.add_error(None, f"Changed meanwhile: {row.actor} saved version {row.version} on {when}{why}")
-        for line in differences(base.config, self._stored) if base else ():
-            self.add_error(None, f"Their change: {line}")
-        self.add_error(None, f"Nothing was saved. Saving again puts your text in the place of version {team.version}.")
-        self.data = {**self.data.dict(), self.add_prefix("seen_version"): str(team.version)}  # type: ignore[attr-defined]
 
 
 class ApiKeyForm(ServiceForm):
@@ -310,14 +215,3 @@ def differences(before: Any, after: Any) -> list[str]:
         return [change.sentence for change in compare(before, after)]
     except Invalid as error:
         return [f"One of the two configs no longer parses, so they cannot be compared. {error.detail}"]
-
-
-def _readable_place(loc: str, document: Any) -> str:
-    """`agents.1.LLM_model` becomes `agents.1.LLM_model (agent 2, Critic)`."""
-    parts = loc.split(".")
-    if parts[0] != "agents" or len(parts) < 2 or not parts[1].isdecimal():
-        return loc
-    agents, index = document.get("agents") if isinstance(document, dict) else None, int(parts[1])
-    agent = agents[index] if isinstance(agents, list) and index < len(agents) else None
-    role = agent.get("agent_role") if isinstance(agent, dict) else None
-    return f"{loc} (agent {index + 1}{f', {role}' if isinstance(role, str) and role else ''})"

@@ -1,4 +1,4 @@
-"""An operator's first hour: a team from JSON with a mistake in it, and its history."""
+"""An operator's first hour: a team from JSON, mended and changed, and its history."""
 
 import json
 from typing import Any
@@ -13,14 +13,16 @@ def test_a_team_is_written_mended_and_looked_back_at(page: Page, alice: Any, sig
     shot("index")
     page.goto("/admin/teams/team/add/")
     config = factories.config("Writer", "Critic", max_turns=0)
-    page.get_by_label("Name").fill("Bricks")
-    page.get_by_label("Config").fill(json.dumps(config, indent=2))
+    page.locator("#id_name").fill("Bricks")
     page.get_by_label("Why this change").fill("a first try")
-    page.get_by_role("button", name="Save", exact=True).click()
-    expect(page.locator(".field-config .errorlist")).to_contain_text("max_turns")
+    page.get_by_text("Paste JSON", exact=True).first.click()
+    page.locator("#id_config").fill(json.dumps(config, indent=2))
+    page.get_by_role("button", name="Fill the form").click()
+    expect(page.locator("#id_config_error")).to_contain_text("max_turns")
     shot("team_error")
 
-    page.get_by_label("Config").fill(json.dumps({**config, "max_turns": 2}, indent=2))
+    page.locator("#id_config").fill(json.dumps({**config, "max_turns": 2}, indent=2))
+    page.get_by_role("button", name="Fill the form").click()
     page.get_by_role("button", name="Save", exact=True).click()
     expect(page.locator(".messagelist")).to_contain_text("Bricks")
     expect(page.locator("#result_list")).to_contain_text("Writer → Critic")
@@ -28,7 +30,7 @@ def test_a_team_is_written_mended_and_looked_back_at(page: Page, alice: Any, sig
 
     page.get_by_role("link", name="Bricks").last.click()
     shot("team_change")
-    page.get_by_label("Config").fill(json.dumps({**config, "max_turns": 5}, indent=2))
+    page.get_by_label("Rounds").fill("5")
     page.get_by_role("button", name="Save and continue editing").click()
     page.get_by_role("link", name="History").click()
     expect(page.locator("#change-history")).to_contain_text("a first try")

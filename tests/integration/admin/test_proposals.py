@@ -103,7 +103,7 @@ def test_a_config_that_is_refused_is_told_in_the_form(bob: Any, signed_in: Any, 
         "Writer", agent_team_flow="Writer->Poet", allow_TBA_to_recommend_agents=True, allow_TBA_how_many_more=1
     )
     answer = signed_in(bob).submit("/admin/teams/team/add/", {"name": "x", "config": json.dumps(config), "reason": ""})
-    assert "could not write an agent" in answer.context["adminform"].form.errors["config"][0]
+    assert "could not write an agent" in answer.context["editor"].errors["agent_team_flow"][0]
     assert len(tba_model.calls) == 1
 
 
