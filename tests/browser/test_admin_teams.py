@@ -36,7 +36,7 @@ def test_a_team_is_written_mended_and_looked_back_at(page: Page, alice: Any, sig
     expect(page.locator("#change-history")).to_contain_text("a first try")
     expect(page.locator("#change-history")).to_contain_text("from 2 to 5")
     shot("team_history")
-    page.get_by_role("link", name="Version 1").click()
+    page.get_by_role("link", name="Version 1", exact=True).click()
     shot("team_version")
     page.get_by_role("button", name="Roll back to version 1").click()
     expect(page.locator(".messagelist")).to_contain_text("it is now version 3")

@@ -21,7 +21,7 @@ def description(picture):
 
 
 def sheet(picture, name):
-    (found,) = [part for part in picture.iter("svg") if part.get("class") == f"tb-flow-{name}"]
+    (found,) = [part for part in picture.iter("svg") if part.get("class") == f"tb-flow tb-flow-{name}"]
     return found
 
 
@@ -102,7 +102,7 @@ def test_wraps_into_rows():
         assert len({box.get("y") for box in boxes}) == rows
         width, height = map(int, sheet(picture, name).get("viewBox").split()[2:])
         assert all(int(box.get("x")) + 180 <= width and int(box.get("y")) < height for box in boxes)
-        assert f"--{name}-w: {width}" in picture.find("svg").get("style")
+        assert (sheet(picture, name).get("width"), sheet(picture, name).get("style")) == (str(width), None)
 
 
 def test_every_box_that_is_placed_is_drawn_once():
