@@ -50,6 +50,7 @@ class RoleTemplateAdmin(TenantModelAdmin):
 
     scope_to_change = "templates:write"
     form = RoleTemplateForm
+    empty_text = "The defaults hold. Start from one of them below, or word a role of your own."
     list_display = ["role", "name", "shown_origin", "shown_tools", "changed"]
     search_fields = ["role", "name"]
     search_help_text = "Search for a role or a name."

@@ -194,6 +194,7 @@ class ProviderAccountAdmin(_SecretAdmin):
     """The tenant's own accounts, and whether it allows the platform's keys."""
 
     form = ProviderAccountForm
+    empty_text = "With an account of your own, teams call a provider with your key and on your bill."
     list_display = ["provider", "state", "key", "note", "changed"]
     ordering = ["provider"]
     made_of = ("provider", "base_url", "enabled", "note")
@@ -236,6 +237,7 @@ class ToolCredentialAdmin(_SecretAdmin):
     form = ToolCredentialForm
     list_display = ["name", "tool", "state", "shown_hosts", "key", "changed"]
     list_filter = ["enabled"]
+    empty_text = "A tool that calls a host which wants to know who calls needs one. Agents never see it."
     search_help_text = "Search for a name or a tool."
     search_fields = ["name", "tool"]
     ordering = ["name"]

@@ -15,7 +15,8 @@ from django.db import models
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.template.loader import render_to_string
 from django.urls import NoReverseMatch, URLPattern, path, reverse
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
+from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 
 from teams import audit_words
@@ -114,9 +115,10 @@ class AuditEntryAdmin(LooksUp, ReadOnlyAdmin):
     list_display_links = ["shown_at", "what"]
     list_filter = [WhoFilter, ObjectFilter, VerbFilter]
     search_fields = ["actor", "object_id", "action", "reason"]
+    empty_text = "Each change of this tenant is told here, with who made it and why."
     search_help_text = "Search for an actor, an action, an object's id or words of the reason."
     date_hierarchy = "at"
-    fields = ["shown_at", "what", "object_link", "action", "actor", "shown_differences", "reason"]
+    fields = ["shown_at", "what", "object_link", "action", "actor", "shown_differences", "reason", "more"]
     actions = None
 
     @admin.display(description="when", ordering="at")
@@ -141,6 +143,17 @@ class AuditEntryAdmin(LooksUp, ReadOnlyAdmin):
         found = audit_words.differences(entry.before, entry.after)
         same = audit_words.unchanged(entry.before, entry.after)
         return render_to_string("admin/teams/auditentry/differences.html", {"differences": found, "same": same})
+
+    @admin.display(description="see also")
+    def more(self, entry: AuditEntry) -> SafeString:
+        """The entries around this one: by the same actor, about the same object."""
+        address = reverse("admin:teams_auditentry_changelist")
+        queries = {
+            f"all by {audit_words.who(entry.actor)}": {"who": entry.actor},
+            "all about this object": {"object_type": entry.object_type, "q": entry.object_id},
+        }
+        links = ((f"{address}?{urlencode(query)}", text) for text, query in queries.items())
+        return format_html_join(" · ", '<a class="tb-link" href="{}">{}</a>', links)
 
     def _address_of(self, entry: AuditEntry) -> str:
         """The page of an entry's object; "" for one that is gone, and for what has no page."""

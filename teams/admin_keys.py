@@ -63,6 +63,7 @@ class ApiKeyAdmin(TenantModelAdmin):
     search_fields = ["name", "prefix", "created_by"]
     search_help_text = "Search for a name, a key's prefix or its maker."
     ordering = ["-created_at"]
+    empty_text = "A key lets a program start runs and read results here: give it the scopes it needs and copy it once."
     actions = None
     readonly_fields = [
         "shown_prefix", "state", "meant_scopes", "shown_maker", "made", "last_used", "expires", "revoked"

@@ -70,6 +70,26 @@ def test_an_entry_shows_what_differs(team: Any, alice: Any, acme: Any, signed_in
     page = signed_in(alice).get(f"{LIST}{entry.pk}/change/").content.decode()
     assert "<ins>Bricks</ins>" in page
     assert "<del>" in page
+    assert "?who=user%3Abob" in page
+
+
+def test_entries_lead_to_those_about_the_same_object(team: Any, alice: Any, signed_in: Any) -> None:
+    factories.team(alice)
+    browser = signed_in(alice)
+    shown = browser.get(f"{LIST}?object_type=team&q={team.pk}")
+    assert shown.context["cl"].result_count == 4
+
+
+def test_an_empty_list_says_what_it_is_for_and_a_narrowed_one_offers_all(
+    charlie: Any, team: Any, signed_in: Any
+) -> None:
+    browser = signed_in(charlie)
+    page = browser.get(LIST).content.decode()
+    assert "Each change of this tenant" in page
+    assert "Take them away" not in page
+    assert "Take them away" in browser.get(f"{LIST}?q=nothing").content.decode()
+    keys = browser.get("/admin/teams/apikey/").content.decode()
+    assert "copy it once" in keys
 
 
 def test_what_somebody_wrote_is_text(alice: Any, acme: Any, signed_in: Any) -> None:
