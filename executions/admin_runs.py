@@ -1,31 +1,25 @@
 """Runs in the admin: rows a machine writes; people look, start, cancel and try again through the services."""
 
-import json
 from typing import Any
 from uuid import UUID
 
-from django import forms
-from django.contrib import admin, messages
-from django.db import models
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.urls import URLPattern, path
-from django.utils.safestring import SafeString
+from django.urls import reverse
 
-from executions.admin_budgets import BudgetForm, RaiseForm, limits_in_words
-from executions.admin_waiting import ResolveForm, may_decide, questions_of
+from executions.admin_asks import ResolveForm, may, unknown_steps_of
+from executions.admin_budgets import RaiseForm, limits_in_words
+from executions.admin_run_list import RunList
+from executions.admin_run_page import LivePages
+from executions.admin_start import StartPages
 from executions.approvals import DECIDE, execution_release, step_resolve
 from executions.budgets import Limits
-from executions.models import OPEN, Execution, Source, Status, Step
-from executions.services import execution_cancel, execution_raise_budget, execution_retry, execution_start
-from teams import strict_json
+from executions.models import OPEN, Execution, Status
+from executions.services import execution_cancel, execution_raise_budget, execution_retry
 from teams.adminbase import acting, required_actor
-from teams.errors import Invalid
 from teams.forms import ReasonForm
-from teams.modeladmin import ReadOnlyAdmin, attempt, pretty
-from teams.services import team_get
+from teams.modeladmin import attempt
 
-_BIG = ("resolved_spec", "result", "idempotency_hash")
-_STEPS_SHOWN = 300
 _FITTING = {
     "cancel": OPEN,
     "retry": [Status.FAILED, Status.CANCELLED],
@@ -52,39 +46,7 @@ _ENDING = {
 }
 
 
-class StartForm(BudgetForm):
-    """What a run is given besides the team's goal, and what it may use."""
-
-    field_order = ("input",)
-
-    input = forms.CharField(
-        required=False,
-        strip=False,
-        widget=forms.Textarea(attrs={"rows": 6, "cols": 80}),
-        help_text="Optional: text that follows the goal, or a JSON object. Blank: the goal alone.",
-    )
-
-    def clean_input(self) -> Any:
-        """Return text, the object written in JSON, or None for blank."""
-        return read_input(self.cleaned_data["input"])
-
-
-def read_input(text: str) -> Any:
-    """Read a run's input as people type it: text, an object written in JSON, or None for blank."""
-    if not text.strip().startswith("{"):
-        return text if text.strip() else None
-    try:
-        return strict_json.read(text.encode())
-    except Invalid:
-        return text  # it only begins like JSON
-
-
-def written_input(given: Any) -> str:
-    """Write a run's input as people would type it."""
-    return given if isinstance(given, str) else json.dumps(given, indent=2, ensure_ascii=False)
-
-
-class ExecutionAdmin(ReadOnlyAdmin):
+class ExecutionAdmin(RunList, LivePages, StartPages):
     """Runs with their steps. Only `display` is shown: `result` is for replays and not redacted."""
 
     scope_to_view = "executions:read"
@@ -95,75 +57,21 @@ class ExecutionAdmin(ReadOnlyAdmin):
         "budget": "Raise the budget",
         "resolve": "Say what became of a lost call",
     }
-    list_display = ["id", "team", "version", "status", "source", "actor", "created_at", "finished_at", "cost"]
-    list_filter = ["status", "source"]
-    list_select_related = ["team"]
-    search_fields = ["team__name", "actor"]
-    date_hierarchy = None
-    actions = None
-    fields = [
-        "team", "version", "status", "final_answer", "shown_error", "shown_input", "budget_shown", "source", "actor",
-        "attempt", "tries", "recovery_count", "tokens_in", "tokens_out", "cost", "ms", "shown_display", "created_at",
-        "started_at", "finished_at", "deadline_at",
-    ]  # fmt: skip
-
-    def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:
-        return super().get_queryset(request).defer(*_BIG)
-
-    @admin.display(description="final answer")
-    def final_answer(self, run: Execution) -> str:
-        return str((run.display or {}).get("final_answer") or "-")
-
-    @admin.display(description="error")
-    def shown_error(self, run: Execution) -> SafeString | str:
-        return pretty(run.error)
-
-    @admin.display(description="input")
-    def shown_input(self, run: Execution) -> SafeString | str:
-        return run.input if isinstance(run.input, str) else pretty(run.input)
-
-    @admin.display(description="budget")
-    def budget_shown(self, run: Execution) -> str:
-        return limits_in_words(Limits.of(run.budget))
-
-    @admin.display(description="result")
-    def shown_display(self, run: Execution) -> SafeString | str:
-        return pretty(run.display)
-
-    def get_urls(self) -> list[URLPattern]:
-        start = self.admin_site.admin_view(self.start_page)
-        return [path("start/<uuid:team_id>/", start, name="executions_execution_start"), *super().get_urls()]
 
     def offers(self, request: HttpRequest, obj: Execution, name: str) -> bool:
         actor = acting(request)
         if name == "resolve":
-            return may_decide(request) and questions_of(obj)["unknown_steps"].exists()
+            return may(request, DECIDE) and unknown_steps_of(obj).exists()
         return actor is not None and "executions:run" in actor.scopes and obj.status in _FITTING[name]
 
-    def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
-    ) -> HttpResponse:
-        steps = Step.objects.none()
-        if run := self.get_object(request, object_id):
-            steps = Step.objects.filter(execution_id=run.pk).defer("request", "result").order_by("seq")
-            extra_context = {**questions_of(run), "may_decide": may_decide(request), **(extra_context or {})}
-        shown = [{"row": step, "text": _text_of(step)} for step in steps[: _STEPS_SHOWN + 1]]
-        context = {"steps": shown[:_STEPS_SHOWN], "more_steps": len(shown) > _STEPS_SHOWN, **(extra_context or {})}
-        context["is_open"] = run is not None and run.status in OPEN
-        return super().change_view(request, object_id, form_url, context)
-
-    def start_page(self, request: HttpRequest, team_id: UUID) -> HttpResponse:
-        """Ask for the input and start a run."""
-        actor = required_actor(request, "executions:run")
-        team = team_get(actor=actor, team_id=team_id)
-        form = StartForm(request.POST or None)
-        if request.method == "POST" and form.is_valid():
-            given = form.cleaned_data["input"]
-            more: Any = {"input": given, "budget": form.limits, "source": Source.ADMIN}
-            if started := form.tried(lambda: execution_start(actor=actor, team_id=team.id, **more)):
-                messages.success(request, f"A run of {team} is queued.")
-                return self.back_to(started.execution.id)
-        return self.page(request, "admin/executions/execution/start.html", title=f"Run {team}", team=team, form=form)
+    def tools(self, request: HttpRequest, obj: Execution) -> list[tuple[str, str]]:
+        """The buttons of the head; what a run waits for is answered in boxes of its own."""
+        found = [(name, self.object_pages[name]) for name in ("cancel", "retry") if self.offers(request, obj, name)]
+        tools = [(text, self.page_url(name, obj.pk)) for name, text in found]
+        if may(request, "executions:run") and not obj.team.is_deleted:
+            address = reverse("admin:executions_execution_start", args=[obj.team_id])
+            tools.append(("Run again", f"{address}?again={obj.pk}"))
+        return tools
 
     def cancel_page(self, request: HttpRequest, object_id: UUID) -> HttpResponse:
         """Confirm and cancel."""
@@ -199,7 +107,7 @@ class ExecutionAdmin(ReadOnlyAdmin):
     def resolve_page(self, request: HttpRequest, object_id: UUID) -> HttpResponse:
         """Ask what became of a tool call whose worker was lost."""
         actor, run = required_actor(request, DECIDE), self.found(request, object_id)
-        keys, button = [step.key for step in questions_of(run)["unknown_steps"]], self.object_pages["resolve"]
+        keys, button = [step.key for step in unknown_steps_of(run)], self.object_pages["resolve"]
         form = ResolveForm(keys, request.POST or None)
         if request.method == "POST" and form.is_valid():
             given = form.cleaned_data
@@ -220,9 +128,3 @@ class ExecutionAdmin(ReadOnlyAdmin):
         return self.confirm(
             request, run, title=f"{button}: run of {run.team}", consequences=_ENDING[name], button=button, form=form
         )
-
-
-def _text_of(step: Step) -> SafeString | str:
-    """What a step shows: its message, or for other kinds all of its `display`."""
-    message = (step.display or {}).get("message")
-    return message if isinstance(message, str) and message else pretty(step.display)

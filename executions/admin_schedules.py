@@ -6,13 +6,16 @@ from typing import Any
 from uuid import UUID
 
 from django import forms
-from django.contrib import messages
+from django.contrib import admin, messages
+from django.db import models
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
+from django.utils.safestring import SafeString
 
 from executions import schedules
-from executions.admin_runs import read_input, written_input
-from executions.schedule_models import Schedule
+from executions.admin_look import badge, utc
+from executions.admin_start import read_input, written_input
+from executions.schedule_models import Outcome, Schedule
 from teams.forms import ReasonForm, ServiceForm
 from teams.modeladmin import TenantModelAdmin, attempt
 from teams.models import Team
@@ -20,6 +23,8 @@ from teams.services import MAX_REASON
 
 _FIELDS = ["name", "team", "cron", "time_zone", "overlap", "input", "enabled"]
 _NOTED = ["shown_next", "last_slot", "last_at", "last_outcome", "last_error", "last_execution_id", "created_by"]
+
+_OUTCOME_LOOKS = {Outcome.STARTED: "good", Outcome.SKIPPED: "warn", Outcome.FAILED: "bad"}
 
 
 class ScheduleForm(ServiceForm):
@@ -71,12 +76,32 @@ class ScheduleAdmin(TenantModelAdmin):
     scope_to_change = "schedules:write"
     form = ScheduleForm
     object_pages = {"run": "Run now", "pause": "Pause", "resume": "Resume"}
-    list_display = ["name", "team", "cron", "time_zone", "enabled", "next_at", "last_outcome", "last_error"]
+    list_display = ["name", "state", "team", "times", "next", "last", "last_error"]
     list_filter = ["enabled", "last_outcome"]
     list_select_related = ["team"]
     search_fields = ["name"]
     actions = None
     readonly_fields = _NOTED
+    change_list_template = "admin/executions/schedule/change_list.html"
+
+    def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:
+        return super().get_queryset(request).select_related("team").defer("team__config", "team__pending_proposal")
+
+    @admin.display(description="state", ordering="enabled")
+    def state(self, row: Schedule) -> SafeString:
+        return badge("on", "good") if row.enabled else badge("paused", "quiet")
+
+    @admin.display(description="times", ordering="cron")
+    def times(self, row: Schedule) -> str:
+        return f"{row.cron} ({row.time_zone})"
+
+    @admin.display(description="next (UTC)", ordering="next_at")
+    def next(self, row: Schedule) -> str:
+        return utc(row.next_at)
+
+    @admin.display(description="latest slot", ordering="last_outcome")
+    def last(self, row: Schedule) -> SafeString | str:
+        return badge(row.last_outcome, _OUTCOME_LOOKS[Outcome(row.last_outcome)]) if row.last_outcome else "-"
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         reason = ["reason"] if self.has_change_permission(request, obj) else []

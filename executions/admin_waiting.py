@@ -1,30 +1,31 @@
-"""What runs wait for, in the admin: approvals to decide, and lost tool calls of which a person says what became."""
+"""Approvals in the admin: tool calls that wait for a person, or waited."""
 # ruff: noqa: ARG002 - the signatures are Django's
 
 from typing import Any
 from uuid import UUID
 
-from django import forms
 from django.contrib import admin, messages
 from django.db import models
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from executions.admin_asks import BACK, arguments_of, may
+from executions.admin_look import BoundedPaginator, badge, excerpt, utc
 from executions.approvals import DECIDE, approval_decide
-from executions.models import Approval, Execution, Step, StepState
-from teams.adminbase import acting, required_actor
+from executions.models import Approval, Decision, Status
+from teams.adminbase import required_actor
+from teams.errors import Forbidden
 from teams.forms import ReasonForm
-from teams.modeladmin import ReadOnlyAdmin, attempt, pretty
+from teams.modeladmin import ReadOnlyAdmin, attempt
 
 _CONSEQUENCES = {
     "approve": ("The call is made with exactly these arguments.", "The run goes on once all that it asked is decided."),
     "reject": ("The agent is told, with your reason, and goes on without the call.",),
 }
-_OUTCOMES = [
-    ("happened", "It happened: go on without making the call again"),
-    ("did_not", "It did not happen: make the call again, under a new idempotency key"),
-    ("fail", "Fail the run"),
-]
+_LOOKS = {Decision.APPROVED: "good", Decision.REJECTED: "bad", Decision.EXPIRED: "quiet"}
+_RUN_HEAVY = ("resolved_spec", "result", "display", "input", "team__config", "team__pending_proposal")
 
 
 class WaitingFilter(admin.SimpleListFilter):
@@ -47,22 +48,70 @@ class ApprovalAdmin(ReadOnlyAdmin):
 
     scope_to_view = "executions:read"
     object_pages = {"approve": "Approve", "reject": "Reject"}
-    list_display = ["tool", "role", "execution", "asked_at", "expires_at", "decision", "decided_by"]
+    list_display = ["badge", "call", "run", "asked", "expires", "decided"]
+    list_display_links = ["call"]
     list_filter = [WaitingFilter, "decision"]
-    list_select_related = ["execution"]
-    ordering = ["-asked_at"]
+    list_select_related = ["execution__team"]
+    ordering = ["-asked_at", "id"]
+    paginator = BoundedPaginator
     actions = None
-    fields = [
-        "execution", "tool", "role", "step_key", "shown_args", "asked_at", "expires_at", "decision", "decided_by",
-        "decided_at", "note",
-    ]  # fmt: skip
+    change_list_template = "admin/executions/approval/change_list.html"
 
-    @admin.display(description="arguments")
-    def shown_args(self, approval: Approval) -> SafeString | str:
-        return pretty(approval.args)
+    def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:
+        heavy = [name if name.startswith("execution__") else f"execution__{name}" for name in _RUN_HEAVY]
+        return super().get_queryset(request).select_related("execution__team").defer(*heavy)
+
+    @admin.display(description="state", ordering="decision")
+    def badge(self, approval: Approval) -> SafeString:
+        return decision_badge(approval)
+
+    @admin.display(description="call")
+    def call(self, approval: Approval) -> str:
+        args = ", ".join(f"{name}: {value}" for name, value in arguments_of(approval))
+        return excerpt(f"{approval.role or 'An agent'}: {approval.tool} ({args})")
+
+    @admin.display(description="run")
+    def run(self, approval: Approval) -> SafeString:
+        address = reverse("admin:executions_execution_change", args=[approval.execution_id])
+        return format_html('<a href="{}">{}</a>', address, approval.execution.team)
+
+    @admin.display(description="asked (UTC)", ordering="asked_at")
+    def asked(self, approval: Approval) -> str:
+        return utc(approval.asked_at)
+
+    @admin.display(description="expires (UTC)", ordering="expires_at")
+    def expires(self, approval: Approval) -> str:
+        return "-" if approval.decision else utc(approval.expires_at)
+
+    @admin.display(description="decided by")
+    def decided(self, approval: Approval) -> str:
+        return approval.decided_by or "-"
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """Show the call, and the decision or the way to it."""
+        if request.method not in {"GET", "HEAD"} or not self.has_view_permission(request):
+            raise Forbidden
+        row = self.found(request, object_id)
+        waits = not row.decision and row.execution.status == Status.WAITING
+        context = {
+            "title": f"{row.role or 'An agent'} wants to call {row.tool}",
+            "approval": row,
+            "run": row.execution,
+            "badge": decision_badge(row),
+            "arguments": arguments_of(row),
+            "may_decide": waits and may(request, DECIDE),
+            "waits": waits,
+            "asked": utc(row.asked_at, seconds=True),
+            "expires": utc(row.expires_at, seconds=True),
+            "decided": utc(row.decided_at, seconds=True),
+            **(extra_context or {}),
+        }
+        return self.page(request, "admin/executions/approval/page.html", object=row, original=row, **context)
 
     def offers(self, request: HttpRequest, obj: Approval, name: str) -> bool:
-        return not obj.decision and may_decide(request)
+        return not obj.decision and may(request, DECIDE)
 
     def approve_page(self, request: HttpRequest, object_id: UUID) -> HttpResponse:
         """Confirm and approve."""
@@ -82,35 +131,17 @@ class ApprovalAdmin(ReadOnlyAdmin):
             )
             if decided:
                 messages.success(request, f"The call of {approval.tool} is {decided.decision}.")
+            if request.POST.get(BACK) == "run":
+                return HttpResponseRedirect(reverse("admin:executions_execution_change", args=[approval.execution_id]))
             return self.back_to(approval.id)
         title = f"{button}: {approval.tool} for {approval.role}"
         consequences = (*_CONSEQUENCES[name], f"Arguments: {approval.args}")
         return self.confirm(request, approval, title=title, consequences=consequences, button=button, form=form)
 
 
-class ResolveForm(forms.Form):
-    """What became of a tool call of which nobody knew."""
-
-    step = forms.ChoiceField(label="Tool call")
-    outcome = forms.ChoiceField(choices=_OUTCOMES, widget=forms.RadioSelect)
-    note = forms.CharField(label="Why", required=False, max_length=2000, widget=forms.Textarea(attrs={"rows": 2}))
-
-    def __init__(self, keys: list[str], data: Any = None) -> None:
-        super().__init__(data)
-        step = self.fields["step"]
-        assert isinstance(step, forms.ChoiceField)  # noqa: S101 - for the type checker
-        step.choices = [(key, key) for key in keys]
-
-
-def may_decide(request: HttpRequest) -> bool:
-    """Whether this user may answer what a run waits for."""
-    actor = acting(request)
-    return actor is not None and DECIDE in actor.scopes
-
-
-def questions_of(run: Execution) -> dict[str, Any]:
-    """What a run waits for, for its page."""
-    return {
-        "waiting_approvals": Approval.objects.filter(execution_id=run.pk, decision="").order_by("step_key"),
-        "unknown_steps": Step.objects.filter(execution_id=run.pk, state=StepState.UNKNOWN).defer("request", "result"),
-    }
+def decision_badge(approval: Approval) -> SafeString:
+    """Waiting, or what was decided; withdrawn where the run no longer waits."""
+    if approval.decision:
+        decision = Decision(approval.decision)
+        return badge(decision.label, _LOOKS[decision])
+    return badge("Waiting for you", "warn")

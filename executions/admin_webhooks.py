@@ -10,10 +10,12 @@ from django.db import models
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from executions import webhooks
-from executions.webhook_models import Delivery, Webhook, every_event
+from executions.admin_look import BoundedPaginator, badge, duration, utc
+from executions.webhook_models import Delivery, DeliveryStatus, Webhook, every_event
 from teams.adminbase import required_actor
 from teams.forms import ReasonForm, ServiceForm
 from teams.modeladmin import ReadOnlyAdmin, TenantModelAdmin, attempt, pretty
@@ -22,6 +24,7 @@ from teams.services import MAX_REASON
 
 _FIELDS = ["name", "url", "events", "team", "enabled"]
 _NOTED = ["note", "failures", "former_until", "created_by", "created_at", "updated_at"]
+_LOOKS = {DeliveryStatus.PENDING: "info", DeliveryStatus.DELIVERED: "good", DeliveryStatus.FAILED: "bad"}
 _ROTATING = (
     "A new secret is made and shown once.",
     f"For {webhooks.ROTATION_GRACE.total_seconds() / 3600:.0f} hours deliveries are signed with the old one, too: give "
@@ -71,15 +74,22 @@ class WebhookAdmin(TenantModelAdmin):
     scope_to_view = scope_to_change = webhooks.SCOPE
     form = WebhookForm
     object_pages = {"rotate": "New secret", "test": "Send a test event"}
-    list_display = ["name", "url", "team", "enabled", "failures", "note"]
+    list_display = ["name", "state", "url", "team", "failures", "note"]
     list_filter = ["enabled"]
     list_select_related = ["team"]
     search_fields = ["name"]
     actions = None
     readonly_fields = _NOTED
+    change_list_template = "admin/executions/webhook/change_list.html"
+
+    @admin.display(description="state", ordering="enabled")
+    def state(self, row: Webhook) -> SafeString:
+        if not row.enabled:
+            return badge("off", "quiet")
+        return badge("failing", "warn") if row.failures else badge("on", "good")
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:
-        return super().get_queryset(request).filter(execution=None).defer("secret", "former_secret")
+        return super().get_queryset(request).filter(execution=None).defer("secret", "former_secret", "team__config")
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         reason = ["reason"] if self.has_change_permission(request, obj) else []
@@ -149,14 +159,45 @@ class DeliveryAdmin(ReadOnlyAdmin):
 
     scope_to_view = webhooks.SCOPE
     object_pages = {"again": "Send again"}
-    list_display = ["event", "webhook", "execution", "status", "tries", "answer_status", "ms", "next_at", "created_at"]
+    list_display = ["badge", "event", "webhook", "run", "tries", "answer_status", "took", "next", "created"]
+    list_display_links = ["event"]
+    paginator = BoundedPaginator
+    change_list_template = "admin/executions/delivery/change_list.html"
     list_filter = ["status", "event"]
-    list_select_related = ["webhook", "execution"]
+    list_select_related = ["webhook"]
     actions = None
     fields = [
         "webhook", "execution", "event", "status", "tries", "next_at", "answer_status", "answer", "error", "ms",
         "shown_payload", "created_at", "tried_at",
     ]  # fmt: skip
+
+    def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:
+        secrets = ("webhook__secret", "webhook__former_secret")
+        return super().get_queryset(request).select_related("webhook").defer(*secrets)
+
+    @admin.display(description="status", ordering="status")
+    def badge(self, row: Delivery) -> SafeString:
+        status = DeliveryStatus(row.status)
+        return badge(status.value, _LOOKS[status])
+
+    @admin.display(description="run")
+    def run(self, row: Delivery) -> SafeString | str:
+        if row.execution_id is None:
+            return "-"
+        address = reverse("admin:executions_execution_change", args=[row.execution_id])
+        return format_html('<a href="{}">{}</a>', address, str(row.execution_id)[:8])
+
+    @admin.display(description="took", ordering="ms")
+    def took(self, row: Delivery) -> str:
+        return "-" if row.ms is None else duration(row.ms)
+
+    @admin.display(description="next try (UTC)", ordering="next_at")
+    def next(self, row: Delivery) -> str:
+        return utc(row.next_at) if row.status == DeliveryStatus.PENDING else "-"
+
+    @admin.display(description="told (UTC)", ordering="created_at")
+    def created(self, row: Delivery) -> str:
+        return utc(row.created_at)
 
     @admin.display(description="body")
     def shown_payload(self, row: Delivery) -> SafeString | str:

@@ -1,0 +1,96 @@
+"""How the pages about runs write states, times, money and numbers: the same words and badges everywhere."""
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any, Final
+
+from django.core.paginator import Paginator
+from django.utils.functional import cached_property
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.text import Truncator
+
+from executions.models import Status
+
+MOST_COUNTED: Final = 10_000
+"""Rows of a list that are counted and paged; counting all of a large tenant's would take longer than the page."""
+
+_STATUS: Final = {
+    Status.QUEUED: "quiet",
+    Status.RUNNING: "info",
+    Status.WAITING: "warn",
+    Status.RETRY_WAIT: "warn",
+    Status.SUCCEEDED: "good",
+    Status.FAILED: "bad",
+    Status.CANCELLED: "quiet",
+    Status.BUDGET_EXCEEDED: "warn",
+    Status.QUARANTINED: "bad",
+}
+_SMALL_USD: Final = Decimal("0.001")
+
+
+class BoundedPaginator(Paginator):
+    """Counts and pages at most MOST_COUNTED rows, so that a list of any length opens at once."""
+
+    is_cut = False
+    """Whether there are more rows than are counted; known once they are."""
+
+    @cached_property
+    def count(self) -> int:
+        rows: Any = self.object_list
+        found = int(rows.order_by()[: MOST_COUNTED + 1].count())
+        self.is_cut = found > MOST_COUNTED
+        return min(found, MOST_COUNTED)
+
+
+def badge(text: object, look: str) -> SafeString:
+    """A word that says a state; `look` is one of good, warn, bad, info and quiet."""
+    return format_html('<span class="tb-badge is-{}">{}</span>', look, text)
+
+
+def run_badge(status: str) -> SafeString:
+    """The status of a run."""
+    known = Status(status)
+    return badge(known.label, _STATUS[known])
+
+
+def utc(moment: datetime | None, *, seconds: bool = False) -> str:
+    """`2026-11-27 10:40 UTC`; "-" for none."""
+    return "-" if moment is None else f"{moment:%Y-%m-%d %H:%M:%S} UTC" if seconds else f"{moment:%Y-%m-%d %H:%M} UTC"
+
+
+def duration(ms: float) -> str:
+    """`143 ms`, `5.0 s`, `2 min 10 s`, `3 h 5 min`."""
+    if ms < 1000:
+        return f"{ms:.0f} ms"
+    if ms < 60_000:
+        return f"{ms / 1000:.1f} s"
+    minutes, seconds = divmod(round(ms / 1000), 60)
+    if minutes < 60:
+        return f"{minutes} min {seconds} s"
+    return f"{minutes // 60} h {minutes % 60} min"
+
+
+def took(started: datetime | None, finished: datetime | None) -> str:
+    """From the start to the end; "-" while it has none."""
+    lasted = finished - started if started and finished else None
+    return "-" if lasted is None else duration(lasted / timedelta(milliseconds=1))
+
+
+def usd(amount: Decimal | None) -> str:
+    """`$0.0103`, with more digits where it is less; `unknown` where a price is."""
+    if amount is None:
+        return "unknown"
+    if not amount:
+        return "$0"
+    return f"${amount:,.4f}" if amount >= _SMALL_USD else f"${amount:.8f}".rstrip("0")
+
+
+def number(count: int) -> str:
+    """With separators: `12,480`."""
+    return f"{count:,}"
+
+
+def excerpt(text: str, chars: int = 90) -> str:
+    """The beginning of a text in one line."""
+    return Truncator(" ".join(text.split())).chars(chars)
