@@ -1,8 +1,77 @@
-"""The pages of a team in the admin, put together from their parts."""
+"""The pages of a team in the admin, put together from their parts; the list, with how each team's runs went."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+from django.contrib import admin
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from console.dashboard import RUN_LOOK
 from console.editor.admin import EditorPages
+from console.team_runs import RATED, TeamRuns, facts_of_versions, runs_of
+from executions.models import Status
 from teams.admin_teams import TeamAdmin
+from teams.badges import Look, badge, moment, stamp
+from teams.changelists import LooksUp
+from teams.models import Team
 
 
-class TeamPages(EditorPages, TeamAdmin):
+class TeamList(LooksUp, TeamAdmin):
+    """The list of teams with their last runs, and versions with theirs."""
+
+    list_display = ["name", "shown_flow", "agents", "versions", "last_run", "succeeded", "updated", "state"]
+    search_fields = ["name", "config__agent_team_main_goal"]
+    search_help_text = "Search names and goals."
+
+    def look_up(self, rows: list[Any]) -> None:
+        known = runs_of([row.pk for row in rows])
+        for row in rows:
+            row.runs = known.get(row.pk, TeamRuns())
+
+    def version_facts(self, team: Team, versions: Sequence[int]) -> Mapping[int, str]:
+        return facts_of_versions(team.id, versions)
+
+    @admin.display(description="flow")
+    def shown_flow(self, team: Team) -> str:
+        return " → ".join(_short(team.flow)) or "nobody yet"
+
+    @admin.display(description="version", ordering="version")
+    def versions(self, team: Team) -> SafeString:
+        address = self.page_url("history", team.pk)
+        return format_html('<a class="tb-link" href="{}" title="All versions">{}</a>', address, team.version)
+
+    @admin.display(description="last run")
+    def last_run(self, team: Any) -> SafeString:
+        runs: TeamRuns = team.runs
+        if runs.last_id is None:
+            return format_html('<span class="tb-muted">{}</span>', "never run")
+        shown = badge(Status(runs.last_status).label, cast("Look", RUN_LOOK[runs.last_status]))
+        address = reverse("admin:executions_execution_change", args=[runs.last_id])
+        return format_html('<a class="tb-link tb-nowrap" href="{}">{}</a> {}', address, moment(runs.last_at), shown)
+
+    @admin.display(description=f"succeeded of last {RATED}")
+    def succeeded(self, team: Any) -> str:
+        return str(team.runs.rate)
+
+    @admin.display(description="updated", ordering="updated_at")
+    def updated(self, team: Team) -> SafeString:
+        return stamp(team.updated_at)
+
+    @admin.display(description="state")
+    def state(self, team: Team) -> SafeString:
+        shown = badge("deleted", "is-bad") if team.is_deleted else badge("live", "is-good")
+        if team.pending_proposal is None or team.is_deleted:
+            return shown
+        address = self.page_url("proposal", team.pk)
+        return format_html('{} <a href="{}">{}</a>', shown, address, badge("proposal waiting", "is-warn"))
+
+
+class TeamPages(EditorPages, TeamList):
     """A team: the list, the editor, versions, proposals, import and export."""
+
+
+def _short(roles: Sequence[str]) -> list[str]:
+    """The first roles of a long flow, and how many more there are."""
+    return list(roles) if len(roles) <= 8 else [*roles[:7], f"{len(roles) - 7} more turns"]

@@ -13,13 +13,16 @@ from django import forms
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path
+from django.utils.safestring import SafeString
 
+from teams.audit_words import who
 from teams.building import Prepared
 from teams.canonical import canonical_json
 from teams.errors import Forbidden, TeamBuilderError
 from teams.forms import ReasonForm, in_reading_order, prepared_for
 from teams.modeladmin import TenantModelAdmin, attempt
 from teams.models import Team
+from teams.picture import flow_svg, nodes_of, rounds_of
 from teams.proposals import (
     Recommended,
     proposal_approve,
@@ -167,6 +170,9 @@ class ProposalPages(TenantModelAdmin):
             title=f"What the Team Builder proposes for {team}",
             object=team,
             proposal=proposal,
+            asked_by=who(proposal["asked_by"]) if proposal else "",
+            picture=_as_it_would_be(team, proposal) if proposal else "",
+            agents=zip(proposal["additions"], form["roles"], strict=True) if proposal and form else (),
             form=form,
             may_decide=self.has_change_permission(request, team),
         )
@@ -188,3 +194,16 @@ class ProposalPages(TenantModelAdmin):
 
     def _to_proposal(self, team: Team) -> HttpResponse:
         return HttpResponseRedirect(self.page_url("proposal", team.pk))
+
+
+def _as_it_would_be(team: Team, proposal: Mapping[str, Any]) -> SafeString:
+    """The flow with the proposed agents in their places, marked as added."""
+    nodes = nodes_of(team.config)
+    for addition in sorted(proposal["additions"], key=lambda addition: addition["place"]):
+        config = {"agents": [addition["agent"]]}
+        (added,) = nodes_of(config, {addition["role"]: "added"})
+        if any(node.role == added.role for node in nodes):  # the flow names it already
+            nodes = [added if node.role == added.role else node for node in nodes]
+        else:
+            nodes.insert(addition["place"] - 1, added)
+    return flow_svg(nodes, rounds=rounds_of(team.config), title=f"{team} with the proposed agents")

@@ -30,6 +30,7 @@ RAW_SQL = {
     "teams/sealer.py": "reads the horizon and locks, inside scopes",
     "teams/rls.py": "migration operations",
     "console/health.py": "asks whether the database answers, and what is still to migrate",
+    "console/team_runs.py": "looks up the last runs of a page of teams inside its scope, joined by tenant and team",
     "console/figures.py": "counts runs inside the page's scope, naming the tenant at each table",
     "console/metrics.py": "asks metrics_v1 at each scrape",
     "executions/engine.py": "calls the engine's functions, which set the scope or are narrow",

@@ -48,6 +48,15 @@ def test_the_team_leads_to_it_and_everything_is_shown_as_text(bob: Any, team: An
     assert "<b>Rhyme." not in shown
 
 
+def test_the_picture_shows_them_in_their_places(vera: Any, team: Any, signed_in: Any) -> None:
+    picture = signed_in(vera).get(page(team, "proposal")).context["picture"]
+    said = picture.partition("<desc>")[2].partition("</desc>")[0]
+    assert [said.index(name) for name in ("Poet (", "Writer", "Editor (")] == sorted(
+        said.index(name) for name in ("Poet (", "Writer", "Editor (")
+    )
+    assert said.count("added)") == 2
+
+
 def test_approve_all(bob: Any, team: Any, signed_in: Any) -> None:
     answer = decide(signed_in(bob), team, "approve", roles=["Poet", "Editor"], reason="yes")
     assert answer.status_code == 302
