@@ -21,7 +21,7 @@ from teams.directory import member_make, member_set, user_find
 from teams.errors import TeamBuilderError
 from teams.forms import ReasonForm
 from teams.modeladmin import PlatformModelAdmin
-from teams.models import ApiKey, Membership, Role, Team, Tenant
+from teams.models import ApiKey, AuditEntry, Membership, Role, Team, Tenant
 
 _MEMBERS_SHOWN: Final = 200
 
@@ -173,8 +173,16 @@ class TenantAdmin(LooksUp, PlatformModelAdmin):
             if row.is_active != on:
                 row.is_active = on
                 row.save(update_fields=["is_active"])
-                change = {"before": {"is_active": not on}, "after": {"is_active": on}}
-                self._record(request, f"switch_{words}", row, change)
+                told = {
+                    "before": {"is_active": not on},
+                    "after": {"is_active": on},
+                    "reason": form.cleaned_data["reason"],
+                }
+                actor, about = (
+                    f"user:{request.user.get_username()}",
+                    {"object_type": "tenant", "object_id": str(row.pk)},
+                )
+                AuditEntry(tenant=row, actor=actor, action=f"tenant.switch_{words}", **about, **told).save()
             messages.success(request, f"{row} is switched {words}.")
             return self.back_to(row.pk)
         title, button = f"Switch {row} {words}?", f"Switch {words}"

@@ -41,3 +41,7 @@ def test_a_key_is_shown_once_copied_and_revoked(page: Page, alice: Any, sign_in:
     shot("key_revoke")
     page.get_by_role("button", name="Revoke").click()
     expect(page.locator("#result_list")).to_contain_text("revoked")
+    # The file of the audit trail is streamed by the server that is used in production, which waits for nothing.
+    told = page.request.get("/admin/teams/auditentry/export/").text()
+    assert "alice revoked the API key CI" in told
+    assert key not in told

@@ -117,6 +117,9 @@ def test_switching_off_says_what_follows_and_on_brings_it_back(browser: Any, acm
     assert keys.authenticate(key)
     actions = [action for _who, action in audited(acme)]
     assert actions[:2] == ["tenant.switch_on", "tenant.switch_off"]
+    with tenant(acme.id):
+        entry = AuditEntry.objects.get(action="tenant.switch_off")
+    assert (entry.actor, entry.reason, entry.after) == ("user:root", "unpaid", {"is_active": False})
 
 
 def test_tenants_are_the_platforms(alice: Any, acme: Any, signed_in: Any) -> None:
