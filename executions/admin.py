@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 
 from executions import life
 from executions.admin_limits import TenantLimitsAdmin
-from executions.admin_look import BoundedPaginator, badge, duration, number, usd, utc
+from executions.admin_look import BoundedPaginator, badge, duration, number, usd, utc, when
 from executions.admin_runs import ExecutionAdmin
 from executions.admin_schedules import ScheduleAdmin
 from executions.admin_timeline import entry_of
@@ -65,7 +65,7 @@ class StepAdmin(ReadOnlyAdmin):
         parts = [f"{number(tokens)} tokens" if tokens else "", usd(step.cost) if step.cost is not None else ""]
         return " · ".join(part for part in (*parts, duration(step.ms) if step.ms else "") if part) or "-"
 
-    @admin.display(description="begun (UTC)", ordering="created_at")
+    @admin.display(description="begun", ordering="created_at")
     def began(self, step: Step) -> str:
         return utc(step.created_at, seconds=True)
 
@@ -116,9 +116,9 @@ class WorkerAdmin(PlatformModelAdmin):
     def load(self, worker: Worker) -> str:
         return f"{worker.running} of {worker.slots}"
 
-    @admin.display(description="started (UTC)", ordering="started_at")
-    def started(self, worker: Worker) -> str:
-        return utc(worker.started_at)
+    @admin.display(description="started", ordering="started_at")
+    def started(self, worker: Worker) -> SafeString:
+        return when(worker.started_at)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Workers report themselves."""

@@ -59,6 +59,11 @@ def utc(moment: datetime | None, *, seconds: bool = False) -> str:
     return "-" if moment is None else f"{moment:%Y-%m-%d %H:%M:%S} UTC" if seconds else f"{moment:%Y-%m-%d %H:%M} UTC"
 
 
+def when(moment: datetime | None) -> SafeString:
+    """As `utc`, in one piece, for the columns of lists."""
+    return format_html('<span class="run-when">{}</span>', utc(moment))
+
+
 def duration(ms: float) -> str:
     """`143 ms`, `5.0 s`, `2 min 10 s`, `3 h 5 min`."""
     if ms < 1000:

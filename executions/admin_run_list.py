@@ -17,7 +17,8 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from executions.admin_look import MOST_COUNTED, BoundedPaginator, excerpt, number, run_badge, took, usd, utc
+from executions.admin_look import MOST_COUNTED, BoundedPaginator, excerpt, number, run_badge, took, usd, when
+from executions.admin_span import SpanFilter
 from executions.approvals import execution_release
 from executions.budgets import Limits
 from executions.models import Execution, Source, Status
@@ -97,7 +98,7 @@ class RunList(ReadOnlyAdmin):
 
     list_display = ["badge", "asked", "shown_team", "started", "lasted", "tokens", "shown_cost", "by"]
     list_display_links = ["asked"]
-    list_filter = [StateFilter, TeamFilter, "source", ("created_at", admin.DateFieldListFilter)]
+    list_filter = [StateFilter, TeamFilter, "source", SpanFilter]
     list_select_related = ["team"]
     search_fields = ["id"]
     search_help_text = "A run's id or the beginning of it, or a team's name"
@@ -132,7 +133,7 @@ class RunList(ReadOnlyAdmin):
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         export = f"{self.page_url('export')}?{request.GET.urlencode()}"
-        more = {"export_url": export, "most_counted": number(MOST_COUNTED), **(extra_context or {})}
+        more = {"title": "Runs", "export_url": export, "most_counted": number(MOST_COUNTED), **(extra_context or {})}
         return super().changelist_view(request, more)
 
     # --- columns ---
@@ -150,9 +151,9 @@ class RunList(ReadOnlyAdmin):
         address = reverse("admin:teams_team_change", args=[quote(run.team_id)])
         return format_html('<a href="{}">{}</a> <span class="tb-muted">v{}</span>', address, run.team, run.version)
 
-    @admin.display(description="started (UTC)", ordering="created_at")
-    def started(self, run: Execution) -> str:
-        return utc(run.started_at or run.created_at)
+    @admin.display(description="started", ordering="created_at")
+    def started(self, run: Execution) -> SafeString:
+        return when(run.started_at or run.created_at)
 
     @admin.display(description="took")
     def lasted(self, run: Execution) -> str:

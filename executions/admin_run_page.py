@@ -90,7 +90,7 @@ class LivePages(ReadOnlyAdmin):
             "earlier": run.step_seq - len(steps) if len(steps) == STEPS_SHOWN else 0,
             "answer": str((run.display or {}).get("final_answer") or ""),
             "stopped_by": _STOPPED_BY.get((run.display or {}).get("stopped_by", ""), ""),
-            "error": run.error if isinstance(run.error, dict) else {},
+            "error": run.error if isinstance(run.error, dict) and run.status != Status.BUDGET_EXCEEDED else {},
             "next_try": utc(run.not_before, seconds=True) if run.status == Status.RETRY_WAIT else "",
             "facts": _facts(run),
             "used": _used(run, steps),
@@ -161,7 +161,13 @@ def _used(run: Execution, steps: Sequence[Step]) -> list[dict[str, Any]]:
         ("seconds", limits.seconds, run.ms / 1000, ",.1f"),
     ]
     return [
-        {"name": name, "limit": limit, "used": used, "told": f"{used:{form}} of {limit:{form}} {name}"}
+        {
+            "name": name,
+            "limit": limit,
+            "high": limit * 0.8,
+            "used": used,
+            "told": f"{used:{form}} of {limit:{form}} {name}",
+        }
         for name, limit, used, form in rows
         if limit is not None
     ]

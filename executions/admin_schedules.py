@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils.safestring import SafeString
 
 from executions import schedules
-from executions.admin_look import badge, utc
+from executions.admin_look import badge, when
 from executions.admin_start import read_input, written_input
 from executions.schedule_models import Outcome, Schedule
 from teams.forms import ReasonForm, ServiceForm
@@ -95,9 +95,9 @@ class ScheduleAdmin(TenantModelAdmin):
     def times(self, row: Schedule) -> str:
         return f"{row.cron} ({row.time_zone})"
 
-    @admin.display(description="next (UTC)", ordering="next_at")
-    def next(self, row: Schedule) -> str:
-        return utc(row.next_at)
+    @admin.display(description="next", ordering="next_at")
+    def next(self, row: Schedule) -> SafeString:
+        return when(row.next_at)
 
     @admin.display(description="latest slot", ordering="last_outcome")
     def last(self, row: Schedule) -> SafeString | str:

@@ -143,7 +143,9 @@ def _stands_at(flow: Sequence[str], agents: Mapping[str, Any], steps: Sequence[S
 # --- words ------------------------------------------------------------------------------------------------------------
 
 
-def _said(_step: Step, shown: Mapping[str, Any]) -> tuple[str, str, str]:
+def _said(step: Step, shown: Mapping[str, Any]) -> tuple[str, str, str]:
+    if step.state == StepState.FAILED:
+        return "did not answer", "", ""
     message = shown.get("message")
     if isinstance(message, str) and message:
         return "said", "", message

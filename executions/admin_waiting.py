@@ -12,7 +12,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from executions.admin_asks import BACK, arguments_of, may
-from executions.admin_look import BoundedPaginator, badge, excerpt, utc
+from executions.admin_look import BoundedPaginator, badge, excerpt, utc, when
 from executions.approvals import DECIDE, approval_decide
 from executions.models import Approval, Decision, Status
 from teams.adminbase import required_actor
@@ -75,13 +75,13 @@ class ApprovalAdmin(ReadOnlyAdmin):
         address = reverse("admin:executions_execution_change", args=[approval.execution_id])
         return format_html('<a href="{}">{}</a>', address, approval.execution.team)
 
-    @admin.display(description="asked (UTC)", ordering="asked_at")
-    def asked(self, approval: Approval) -> str:
-        return utc(approval.asked_at)
+    @admin.display(description="asked", ordering="asked_at")
+    def asked(self, approval: Approval) -> SafeString:
+        return when(approval.asked_at)
 
-    @admin.display(description="expires (UTC)", ordering="expires_at")
-    def expires(self, approval: Approval) -> str:
-        return "-" if approval.decision else utc(approval.expires_at)
+    @admin.display(description="expires", ordering="expires_at")
+    def expires(self, approval: Approval) -> SafeString | str:
+        return "-" if approval.decision else when(approval.expires_at)
 
     @admin.display(description="decided by")
     def decided(self, approval: Approval) -> str:

@@ -14,7 +14,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from executions import webhooks
-from executions.admin_look import BoundedPaginator, badge, duration, utc
+from executions.admin_look import BoundedPaginator, badge, duration, when
 from executions.webhook_models import Delivery, DeliveryStatus, Webhook, every_event
 from teams.adminbase import required_actor
 from teams.forms import ReasonForm, ServiceForm
@@ -191,13 +191,13 @@ class DeliveryAdmin(ReadOnlyAdmin):
     def took(self, row: Delivery) -> str:
         return "-" if row.ms is None else duration(row.ms)
 
-    @admin.display(description="next try (UTC)", ordering="next_at")
-    def next(self, row: Delivery) -> str:
-        return utc(row.next_at) if row.status == DeliveryStatus.PENDING else "-"
+    @admin.display(description="next try", ordering="next_at")
+    def next(self, row: Delivery) -> SafeString | str:
+        return when(row.next_at) if row.status == DeliveryStatus.PENDING else "-"
 
-    @admin.display(description="told (UTC)", ordering="created_at")
-    def created(self, row: Delivery) -> str:
-        return utc(row.created_at)
+    @admin.display(description="told", ordering="created_at")
+    def created(self, row: Delivery) -> SafeString:
+        return when(row.created_at)
 
     @admin.display(description="body")
     def shown_payload(self, row: Delivery) -> SafeString | str:

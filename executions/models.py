@@ -112,6 +112,7 @@ class Execution(TenantModel):  # type: ignore[django-manager-missing, unused-ign
 
     class Meta(TenantModel.Meta):
         ordering = ["-created_at"]
+        verbose_name = "run"
         constraints = [
             models.UniqueConstraint(
                 fields=["tenant", "idempotency_key"],
