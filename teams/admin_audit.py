@@ -240,6 +240,7 @@ def _parts(entries: Any, tenant_id: UUID) -> Iterator[bytes]:
     while written < CSV_ROWS:
         with tenant(tenant_id):
             rows = list((entries.filter(id__lt=last) if last else entries)[:_PAGE])
+            _name(rows)
         if not rows:
             return
         yield _lines(_cells(row) for row in rows)
@@ -260,9 +261,16 @@ def _lines(rows: Iterable[Iterable[str]]) -> bytes:
     return text.getvalue().encode()
 
 
-def _cells(entry: AuditEntry) -> Iterable[str]:
+def _cells(entry: Any) -> Iterable[str]:
     sides = [_json(entry.before), _json(entry.after)]
-    told = [entry.actor, entry.action, entry.object_type, entry.object_id, audit_words.sentence(entry), *sides]
+    told = [
+        entry.actor,
+        entry.action,
+        entry.object_type,
+        entry.object_id,
+        audit_words.sentence(entry, entry.object_name),
+        *sides,
+    ]
     # A spreadsheet runs what begins like a formula: such text gets a mark before it.
     plain = [f"'{text}" if text.startswith(_FORMULA) else text for text in (*told, entry.reason)]
     return [entry.at.isoformat(), *plain]
