@@ -9,6 +9,9 @@ class Migration(migrations.Migration):
     operations = [
         migrations.AlterModelOptions(
             name="execution",
-            options={"ordering": ["-created_at"], "verbose_name": "run"},
+            options={
+                "ordering": ["-created_at"], "verbose_name": "run", "abstract": False,
+                "base_manager_name": "across_tenants",
+            },  # fmt: skip
         ),
     ]
