@@ -86,6 +86,12 @@ def test_finds_names_and_goals(alice: Any, vera: Any, signed_in: Any) -> None:
     assert "Sort the post" not in page
 
 
+def test_the_states_keep_the_search_in_the_address(team: Any, vera: Any, signed_in: Any) -> None:
+    page = listed(signed_in(vera), "?state=deleted&q=a%26b")
+    assert '<a href="?state=deleted&amp;q=a%26b" aria-current="page">Deleted</a>' in page
+    assert '<a href="?q=a%26b">Live</a>' in page
+
+
 def test_says_that_a_proposal_waits(team: Any, vera: Any, signed_in: Any) -> None:
     assert "proposal waiting" not in listed(signed_in(vera))
     with tenant(team.tenant_id):
