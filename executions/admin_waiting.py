@@ -56,6 +56,8 @@ class ApprovalAdmin(ReadOnlyAdmin):
     paginator = BoundedPaginator
     actions = None
     change_list_template = "admin/executions/approval/change_list.html"
+    says_when_empty = True
+    """An empty list of what waits says so, whatever the filter."""
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:
         heavy = [name if name.startswith("execution__") else f"execution__{name}" for name in _RUN_HEAVY]

@@ -28,6 +28,24 @@ def page(name: str, pk: object) -> str:
     return reverse(f"admin:executions_{name}", args=[pk])
 
 
+def test_an_empty_list_says_that_nothing_waits(bob: Any, signed_in: Any) -> None:
+    page = signed_in(bob).get(reverse("admin:executions_approval_changelist") + "?state=waiting").content.decode()
+    assert "Nothing waits for you" in page
+
+
+def test_the_answer_leads_back_to_the_run_it_was_given_on(alice: Any, bob: Any, signed_in: Any, model: Any) -> None:
+    with offered(Notebook(needs_approval=True)):
+        run = ToolRun(alice, model, NOTE)
+        run.carry()
+    (approval,) = run.approvals
+    client, address = signed_in(bob), page("approval_approve", approval.pk)
+    shown = client.get(page("approval_change", approval.pk)).content.decode()
+    assert approval.args_hash in shown
+    assert "hello" in shown
+    given = {"reason": "", "back": "run"}
+    assert client.submit(address, given).url == page("execution_change", run.id)
+
+
 @pytest.mark.parametrize(("name", "decision"), [("approve", "approved"), ("reject", "rejected")])
 def test_an_approval_is_decided_from_the_runs_page(
     alice: Any, bob: Any, signed_in: Any, model: Any, name: str, decision: str
