@@ -110,13 +110,13 @@ def test_superusers_make_users_without_a_password_in_the_audit(
     browser = signed_in(root)
     form = {"username": "dora", "usable_password": "true", "password1": "a-long-word-for-dora", "is_staff": "on"}
     answer = browser.submit(
-        "/admin/auth/user/add/", {**form, "password2": form["password1"]}, page="/admin/teams/team/"
+        "/admin/auth/user/add/", {**form, "password2": form["password1"]}, page="/admin/teams/tenant/"
     )
     assert answer.status_code == 302
     assert User.objects.get(username="dora").check_password("a-long-word-for-dora")
     new = {"usable_password": "true", "password1": "another-long-word", "password2": "another-long-word"}
     address = f"/admin/auth/user/{alice.user.pk}/password/"
-    assert browser.submit(address, new, page="/admin/teams/team/").status_code == 302
+    assert browser.submit(address, new, page="/admin/teams/tenant/").status_code == 302
     with tenant(acme.id):
         entry = AuditEntry.objects.get(object_type="user")
     assert entry.action == "user.update"

@@ -126,4 +126,7 @@ def test_tenants_are_the_platforms(alice: Any, acme: Any, signed_in: Any) -> Non
     browser = signed_in(alice)
     for name in ("change", "member", "switch_off"):
         assert browser.get(f"{LIST}{acme.id}/{name}/").status_code == 403
-    assert browser.submit(f"{LIST}{acme.id}/switch_off/", {"reason": ""}, page="/admin/teams/team/").status_code == 403
+    assert (
+        browser.submit(f"{LIST}{acme.id}/switch_off/", {"reason": ""}, page="/admin/teams/membership/").status_code
+        == 403
+    )
