@@ -165,6 +165,8 @@ TEAM_SPEC_CHECKS = ["agents.checks.check_providers", "agents.checks.check_tools"
 TEAM_BUILDER = "agents.building.fill"
 TEAM_BUILDER_DEADLINE_SECONDS = env.float("TEAM_BUILDER_DEADLINE_SECONDS", default=10.0)  # to ask a model for agents
 CONFIG_MAX_BYTES = 1_000_000
+# The team editor sends some 25 fields for each of up to 50 agents.
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 5_000
 DATA_UPLOAD_MAX_MEMORY_SIZE = env.int("BODY_MAX_BYTES", default=2_000_000)
 
 OPENAI_BASE_URL = env.str("OPENAI_BASE_URL", default="https://api.openai.com/v1")

@@ -54,6 +54,14 @@
 
   const growAll = (root) => all("[data-te-grow]", root).forEach(grow);
 
+  const anyOpen = () => present().some((card) => card.querySelector("details").open);
+
+  const nameFold = () => {
+    const button = form.querySelector('[data-te-do="fold"]');
+    button.textContent = anyOpen() ? "Fold all" : "Open all";
+    button.hidden = present().length < 2;
+  };
+
   const renumber = () => {
     const there = present();
     list().forEach((card) => {
@@ -65,12 +73,7 @@
     });
     form.querySelector("[data-te-count]").textContent = there.length;
     form.querySelector("[data-te-empty]").hidden = there.length > 0;
-  };
-
-  const anyOpen = () => present().some((card) => card.querySelector("details").open);
-
-  const nameFold = () => {
-    form.querySelector('[data-te-do="fold"]').textContent = anyOpen() ? "Fold all" : "Open all";
+    nameFold();
   };
 
   const setUp = (card) => {
@@ -337,7 +340,6 @@
     }
   });
   renumber();
-  nameFold();
   showTools();
   growAll(form);
   const faulty = form.querySelector('[aria-invalid="true"]');

@@ -83,6 +83,16 @@ def test_the_spare_card_makes_an_agent_without_a_script(bob: Any, team: Any, sig
     assert [agent["agent_role"] for agent in now(bob, team).config["agents"]] == ["Editor", "Writer", "Critic"]
 
 
+def test_the_largest_team_fits_one_page(bob: Any, signed_in: Any) -> None:
+    config = factories.config(*(f"Writer {number}" for number in range(50)))
+    for agent in config["agents"]:
+        agent["agent_tools"] = ["Chunk_Text", "Call_Web_API", "Embedding_Service"]
+    large = saved(bob, config)
+    answer = send(signed_in(bob), change(large), max_turns="2", **{"agents-49-agent_name": "Last"})
+    assert answer.status_code == 302
+    assert now(bob, large).config["agents"][49]["agent_name"] == "Last"
+
+
 @pytest.mark.parametrize(
     ("changes", "at", "says"),
     [
