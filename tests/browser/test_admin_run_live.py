@@ -75,7 +75,7 @@ def test_words_come_and_a_call_is_approved_from_the_page(
         worker = carried()
         expect(page.locator("#run-words")).to_contain_text("Writer is speaking")
         expect(page.locator("#run-words")).to_contain_text("<b>Bricks</b> make")
-        expect(page.locator("#run-picture desc")).to_contain_text("speaking now")
+        expect(page.locator("#run-picture desc").first).to_contain_text("speaking now")
         shot("run_speaking")
         worker.join()
     expect(page.locator("#run-head")).to_contain_text("Succeeded")
