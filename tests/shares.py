@@ -5,9 +5,11 @@ each of them keeps several processes busy, and two of them side by side would wa
 since they take longest, and everything else runs beside them.
 """
 
+from collections import Counter
 from typing import Any
 
 import pytest
+from _pytest.nodeid import coerce_node_id
 from xdist.scheduler import LoadScopeScheduling
 
 _TOGETHER = "tests/acceptance/"
@@ -36,3 +38,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     `asyncio.run` and no `async_to_sync` of another test works. Files are handed out in this order, so they are last in
     each process."""
     items.sort(key=lambda item: "browser" in item.path.parts)
+    _name_apart(items)
+
+
+def _name_apart(items: list[pytest.Item]) -> None:
+    """Number the tests that carry one name (Schemathesis gives all operations that of their function).
+
+    Tests are told to the other processes by name: of those with the same one, a single one would be run.
+    """
+    seen: Counter[str] = Counter()
+    for item in items:
+        seen[item.nodeid] += 1
+        if seen[item.nodeid] > 1:
+            item._id = coerce_node_id(f"{item.nodeid}[{seen[item.nodeid]}]")  # there is no public way

@@ -122,7 +122,7 @@ def test_live_events_are_as_documented(case: schemathesis.Case, world: Rows) -> 
 
 def test_good_requests_were_among_them() -> None:
     """Sharpness: were the key or the ids wrong, every answer would be a documented 401 or 404."""
-    if answered.total() < 1000:
+    if answered.total() < 1000 and not os.environ.get("CI"):
         pytest.skip("only some operations were asked")
     assert answered[200] > 100
     assert answered[201] > 20
