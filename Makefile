@@ -9,7 +9,7 @@ STAMP := $(VENV)/.installed
 TEST_WORKERS ?= $(if $(TEST_DATABASE_ADMIN_URL)$(TEST_REDIS_URL),0,2)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test bench chaos lint format clean
+.PHONY: help demo serve test bench chaos shots lint format clean
 
 help: ## show what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -29,6 +29,10 @@ bench: $(STAMP) ## measure the product beside what people would use instead, in 
 
 chaos: $(STAMP) ## kill workers, Redis and PostgreSQL under running teams, and hold what is left against the promises
 	@$(BIN)/python -m tests.chaos $(ARGS)
+
+shots: $(STAMP) ## take pictures of every operator's page (docs/shots); needs Chromium
+	@$(BIN)/python -m pip install -q -c constraints.txt -e ".[shots]"
+	@$(BIN)/python -m tests.shots $(ARGS)
 
 lint: $(STAMP) ## formatting, lint rules, types, import direction
 	$(BIN)/ruff format --check .

@@ -157,6 +157,7 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = env.bool("SECURE_COOKIES", default=
 SECURE_CONTENT_TYPE_NOSNIFF = True
 X_FRAME_OPTIONS = "DENY"
 LOGIN_URL = "admin:login"
+LOGIN_REDIRECT_URL = "admin:index"  # who signs in without having asked for a page
 
 TENANCY_ALLOW_OUTER_ATOMIC = False  # tests alone wrap everything in one transaction (tests/conftest.py)
 

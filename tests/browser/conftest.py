@@ -14,40 +14,25 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from config.embedded.ports import any_free
 from tests import factories
+from tests.chromium import CHROMIUM, MISSING, launch, watched
 from tests.factories import Person
 
-CHROMIUM = Path("/usr/bin/chromium")
 _ROOT = Path(__file__).resolve().parents[2]
-_FLAGS = [
-    "--no-sandbox",  # root in a container has none
-    "--disable-gpu",
-    "--disable-dev-shm-usage",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-    # Chromium's own traffic is not the page's, but a test should reach nothing at all beside the server.
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
-]
-_VIOLATIONS = """
-document.addEventListener("securitypolicyviolation", e => tellViolation(e.violatedDirective + " " + e.blockedURI));
-"""
 
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
     """The system's browser, one for all tests."""
     if not CHROMIUM.exists():
-        reason = f"{CHROMIUM} is missing: apt-get install chromium"
         if os.environ.get("CI"):
-            pytest.fail(reason)
-        pytest.skip(reason)
+            pytest.fail(MISSING)
+        pytest.skip(MISSING)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=_FLAGS)
+        browser = launch(playwright)
         yield browser
         browser.close()
 
@@ -83,34 +68,11 @@ def _wait_for(address: str, process: subprocess.Popen[bytes], log: Path) -> None
 def page(chromium: Browser, server: str, transactional_db: None) -> Iterator[Page]:
     """A fresh window. At the end: no console error, no exception, no policy violation, no request off the host."""
     context = chromium.new_context(base_url=server, viewport={"width": 1400, "height": 900})
-    faults: list[str] = []
-    context.expose_function("tellViolation", lambda found: faults.append(f"policy: {found}"))
-    context.add_init_script(_VIOLATIONS)
-    shown = context.new_page()
-
-    def console(message: ConsoleMessage) -> None:
-        # Chromium logs each answer of 4xx as an error; those a test asks for are the test's own matter.
-        if message.type == "error" and "Failed to load resource" not in message.text:
-            faults.append(f"console: {message.text}")
-
-    def request(asked: Request) -> None:
-        if not asked.url.startswith((server, "data:", "blob:")):
-            faults.append(f"request off the host: {asked.url}")
-
-    shown.on("console", console)
-    shown.on("pageerror", lambda error: faults.append(f"exception: {error}"))
-    shown.on("request", request)
-    shown.on("response", lambda answer: _static_faults(answer, faults))
+    shown, faults = watched(context, server)
     shown.set_default_timeout(15_000)
     yield shown
     context.close()
     assert not faults, "\n".join(faults)
-
-
-def _static_faults(answer: Any, faults: list[str]) -> None:
-    """A page whose style or icon is missing is broken, whatever its own status."""
-    if answer.status >= 400 and answer.request.resource_type != "document":
-        faults.append(f"{answer.status} for {answer.url}")
 
 
 @pytest.fixture

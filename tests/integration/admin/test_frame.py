@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.db import OperationalError
+from django.test import Client
 
 from teams.admin_teams import TeamAdmin
 from teams.errors import Conflict
@@ -71,3 +72,9 @@ def test_pages_carry_the_strict_policy_and_no_inline_script(alice: Any, signed_i
     assert scripts
     assert all(" src=" in script for script in scripts)
     assert not re.search(r"\son[a-z]+=", answer.content.decode())
+
+
+def test_who_signs_in_without_a_page_in_mind_comes_to_the_overview(alice: Any) -> None:
+    given = {"username": alice.user.username, "password": factories.PASSWORD}
+    answer = Client().post("/admin/login/", given)
+    assert (answer.status_code, answer["Location"]) == (302, "/admin/")
