@@ -1,6 +1,6 @@
 """`make bench`: the product and what people would use instead, side by side in one run. Read ratios, not times.
 
-python -m benchmarks [--only zero,runs,submit,streams,teams,tools] [--json FILE] [--runs 200] [--large 1000]
+python -m benchmarks [--only zero,runs,submit,streams,teams,tools,lists] [--json FILE] [--runs 200] [--large 1000]
                      [--workers 1]
 """
 
@@ -14,10 +14,10 @@ from typing import Any
 import orjson
 from rich.console import Console, Group, RenderableType
 
-from benchmarks import half, report, streams, teams, tool_runs, zero
+from benchmarks import half, lists, report, streams, teams, tool_runs, zero
 from benchmarks.processes import Child, module
 
-PARTS = ("zero", "runs", "submit", "streams", "teams", "tools")
+PARTS = ("zero", "runs", "submit", "streams", "teams", "tools", "lists")
 
 
 def measured(part: str, model: str, given: argparse.Namespace, found: dict[str, Any]) -> RenderableType:
@@ -38,6 +38,9 @@ def measured(part: str, model: str, given: argparse.Namespace, found: dict[str, 
         case "teams":
             found[part] = teams.measure(model, 300)
             return report.teams(found[part])
+        case "lists":
+            found[part] = lists.measure(model, 5)
+            return report.lists(found[part])
         case _:
             found[part] = tool_runs.measure(model, given.runs)
             return Group(*report.tools(found[part]))

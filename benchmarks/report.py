@@ -6,6 +6,8 @@ from rich.table import Table
 
 Result = dict[str, Any]
 
+_LISTS_SHOWN = 40
+
 
 def zero(found: Result) -> Table:
     """CPU of a run at zero latency."""
@@ -105,3 +107,16 @@ def tools(found: Result) -> list[Table]:
         _at_500_ms("With tools, 500 ms a model call", {str(half["runs"]): half}, half["ideal"]),
         _late("With tools: ms a word is late: p50 / p95 / max; CPU ms a word", found["streams"]),
     ]
+
+
+def lists(found: Result) -> Table:
+    """The slowest pages; those above the limit are marked."""
+    rows, limit = found["rows"], found["limit_ms"]
+    above = sum(row["ms"] > limit for row in rows)
+    title = f"{len(rows)} pages, {above} above {limit} ms; median of {found['times']}, the slowest first"
+    table = Table("", "ms", "of it SQL", "queries", "kB", "who", "page", title=title)
+    for row in rows[: max(_LISTS_SHOWN, above)]:
+        mark = "!" if row["ms"] > limit else ""
+        numbers = (f"{row['ms']:.0f}", f"{row['sql_ms']:.0f}", str(row["queries"]), str(row["kb"]))
+        table.add_row(mark, *numbers, row["place"], row["address"])
+    return table

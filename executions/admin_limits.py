@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from executions.limits import MOST, NAMES, LimitValues, ceilings_set, limits_get, limits_set
 from executions.models import TenantDay, TenantLimits, TenantSlots
+from teams.changelists import LooksUp
 from teams.errors import Invalid, Located
 from teams.forms import ServiceForm
 from teams.modeladmin import TenantModelAdmin
@@ -88,7 +89,7 @@ class LimitsForm(ServiceForm):
         return LimitValues(**{name: self.cleaned_data[f"{prefix}{name}"] for name in NAMES})
 
 
-class TenantLimitsAdmin(TenantModelAdmin):
+class TenantLimitsAdmin(LooksUp, TenantModelAdmin):
     """The tenant's one row of limits; without one nothing but the platform's default of runs at once holds."""
 
     scope_to_view = "usage:read"
@@ -112,13 +113,28 @@ class TenantLimitsAdmin(TenantModelAdmin):
     def save_model(self, request: HttpRequest, obj: TenantLimits, form: LimitsForm, change: bool) -> None:
         """The form has stored the limits."""
 
+    def look_up(self, rows: list[Any]) -> None:
+        """How many runs at once each tenant of the page may have, and what it used today."""
+        tenants = [row.tenant_id for row in rows]
+        slots = dict(TenantSlots.objects.filter(tenant__in=tenants).values_list("tenant_id", "limit"))
+        days = TenantDay.objects.filter(tenant__in=tenants, day=timezone.now().date())
+        today = {day.tenant_id: day for day in days}
+        for row in rows:
+            row.slots_limit = slots.get(row.tenant_id, settings.TENANT_RUN_LIMIT)
+            row.today = today.get(row.tenant_id) or TenantDay()
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        row = super().get_object(request, object_id, from_field)
+        if row is not None:
+            self.look_up([row])
+        return row
+
     @admin.display(description="concurrent runs")
-    def concurrent_runs(self, row: TenantLimits) -> int:
-        slots = TenantSlots.objects.filter(tenant_id=row.tenant_id).first()
-        return slots.limit if slots else int(settings.TENANT_RUN_LIMIT)
+    def concurrent_runs(self, row: Any) -> int:
+        return int(row.slots_limit)
 
     @admin.display(description="used today")
-    def used_today(self, row: TenantLimits) -> str:
-        day = TenantDay.objects.filter(tenant_id=row.tenant_id, day=timezone.now().date()).first() or TenantDay()
+    def used_today(self, row: Any) -> str:
+        day: TenantDay = row.today
         usd = Decimal(day.usd_used) + Decimal(day.usd_reserved)
         return f"{day.tokens_used + day.tokens_reserved} tokens, {usd:f} USD, {day.runs} runs"

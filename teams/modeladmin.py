@@ -154,7 +154,11 @@ class TenantModelAdmin(_ObjectPages):
         rows: models.QuerySet[Any] = self.model.objects.get_queryset()
         if ordering := self.get_ordering(request):
             rows = rows.order_by(*ordering)
-        return rows.select_related("tenant") if looks_across_tenants(request) else rows
+        if not looks_across_tenants(request):
+            return rows
+        # A queryset that joins anything is left as it is by the list, which would otherwise join these.
+        joined = self.list_select_related if isinstance(self.list_select_related, list | tuple) else ()
+        return rows.select_related("tenant", *joined)
 
     def get_list_display(self, request: HttpRequest) -> Any:
         columns = super().get_list_display(request)
