@@ -208,10 +208,12 @@
         card.querySelector("details").open = !open;
       });
     },
-    json: async (_card, button) => {
-      await navigator.clipboard.writeText(form.querySelector("[data-te-json]").textContent);
-      button.textContent = "Copied";
-      say("The JSON is copied.");
+    json: async () => {
+      const text = form.querySelector("[data-te-json]");
+      getSelection().selectAllChildren(text);
+      // Without https there is no clipboard, and a person may have forbidden it: then the text is at least selected.
+      const copied = await navigator.clipboard?.writeText(text.textContent).then(() => true, () => false);
+      say(copied ? "The JSON is copied." : "The JSON is selected: copy it with your keyboard.");
     },
   };
 
@@ -282,11 +284,6 @@
     if (card && by && event.altKey && !isRemoved(card)) {
       event.preventDefault();
       move(card, by, null);
-    }
-    // Enter in a line of text must not press the first button of the form, whatever it is.
-    if (event.key === "Enter" && event.target.matches('input:not([type="checkbox"])')) {
-      event.preventDefault();
-      form.requestSubmit(form.querySelector('.te-save [name="_continue"]'));
     }
   });
 
