@@ -33,7 +33,7 @@ def test_both_changes_are_told_in_sentences(bob: Any, team: Any, refused: Any) -
     _browser, answer = refused
     page = answer.content.decode()
     assert answer.status_code == 409
-    for words in ("user:alice saved version 2", "nine is better", "from 1 to 9", "Poet was added",
+    for words in ("alice saved version 2", "nine is better", "from 1 to 9", "Poet was added",
                   "The goal changed.", "The name of Writer changed"):  # fmt: skip
         assert words in page
     assert team_get(actor=bob.actor, team_id=team.id).version == 2

@@ -97,7 +97,7 @@ def test_somebody_elses_change_is_shown_before_it_can_be_replaced(
     mine = posted({**team.config, "max_turns": 2}, seen_version=1)
     refused = browser.submit(address(team), mine)
     assert refused.status_code == 409
-    assert "user:alice saved version 2" in form_of(refused).meanwhile.saves[0]
+    assert "alice saved version 2" in form_of(refused).meanwhile.saves[0]
     assert team_get(actor=bob.actor, team_id=team.id).config["max_turns"] == 9
     # The page now carries version 2, so that a second save is a decision and not an accident.
     assert b'name="seen_version" value="2"' in refused.content
