@@ -55,7 +55,7 @@ class SecretForm(ServiceForm):
         super().__init__(*args, **kwargs)
         if "secret" not in self.fields:
             return
-        self.fields["secret"].label = self.secret_field.replace("_", " ")
+        self.fields["secret"].label = {"api_key": "API key"}.get(self.secret_field, self.secret_field.capitalize())
         kept = f"blank: the present one stays (ends with {self.instance.ends_with or '…'})"
         self.fields["secret"].help_text = "never shown again" if self.instance._state.adding else kept
         self.fields["secret"].required = self.instance._state.adding

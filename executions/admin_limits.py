@@ -95,7 +95,7 @@ class TenantLimitsAdmin(LooksUp, TenantModelAdmin):
     scope_to_view = "usage:read"
     scope_to_change = "limits:write"
     form = LimitsForm
-    list_display = ["__str__", *NAMES, "used_today"]
+    list_display = ["__str__", "tokens", "usd", "runs", "concurrent_runs", "used_today"]
     actions = None
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
@@ -129,6 +129,18 @@ class TenantLimitsAdmin(LooksUp, TenantModelAdmin):
             self.look_up([row])
         return row
 
+    @admin.display(description="tokens per day", empty_value="no limit")
+    def tokens(self, row: Any) -> str | None:
+        return None if row.tokens_per_day is None else f"{row.tokens_per_day:,}"
+
+    @admin.display(description="US dollars per day", empty_value="no limit")
+    def usd(self, row: Any) -> str | None:
+        return None if row.usd_per_day is None else f"{row.usd_per_day:,.2f}"
+
+    @admin.display(description="runs per day", empty_value="no limit")
+    def runs(self, row: Any) -> str | None:
+        return None if row.runs_per_day is None else f"{row.runs_per_day:,}"
+
     @admin.display(description="concurrent runs")
     def concurrent_runs(self, row: Any) -> int:
         return int(row.slots_limit)
@@ -137,4 +149,4 @@ class TenantLimitsAdmin(LooksUp, TenantModelAdmin):
     def used_today(self, row: Any) -> str:
         day: TenantDay = row.today
         usd = Decimal(day.usd_used) + Decimal(day.usd_reserved)
-        return f"{day.tokens_used + day.tokens_reserved} tokens, {usd:f} USD, {day.runs} runs"
+        return f"{day.tokens_used + day.tokens_reserved:,} tokens, ${usd:,.4f}, {day.runs:,} runs"

@@ -60,7 +60,8 @@ class ApiKeyAdmin(TenantModelAdmin):
     object_pages = {"rotate": "Rotate", "revoke": "Revoke"}
     list_display = ["name", "shown_prefix", "state", "shown_scopes", "last_used", "expires", "shown_maker"]
     list_filter = [StateFilter]
-    search_fields = ["name", "prefix"]
+    search_fields = ["name", "prefix", "created_by"]
+    search_help_text = "Search for a name, a key's prefix or its maker."
     ordering = ["-created_at"]
     empty_text = "A key lets a program start runs and read results here: give it the scopes it needs and copy it once."
     actions = None

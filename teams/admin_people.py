@@ -126,6 +126,7 @@ class UserAdmin(LooksUp, PlatformModelAdmin, DjangoUserAdmin):
     )
     add_fieldsets = ((None, {"fields": ("username", "usable_password", "password1", "password2", "is_staff")}),)
     list_display = ["username", "email", "state", "shown_tenants", "last_seen"]
+    search_help_text = "Search for a name or an e-mail address."
     list_filter = ["is_active", "is_staff", "is_superuser"]
     filter_horizontal = ()
     actions = None

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 from django import forms
 from django.http import HttpRequest
 from django.utils import timezone
+from unfold import widgets as looks
 
 from teams.access import SCOPES, Actor
 from teams.building import Prepared
@@ -28,6 +29,25 @@ def prepared_for(request: HttpRequest) -> Prepared | None:
     return found
 
 
+_LOOKS: list[tuple[tuple[type[forms.Widget], ...], list[str]]] = [
+    ((forms.TextInput, forms.NumberInput, forms.EmailInput, forms.URLInput, forms.PasswordInput), looks.INPUT_CLASSES),
+    ((forms.Textarea,), looks.TEXTAREA_CLASSES),
+    ((forms.Select,), looks.SELECT_CLASSES),
+    ((forms.CheckboxInput,), looks.CHECKBOX_CLASSES),
+]
+
+
+def dress(widget: forms.Widget) -> None:
+    """Give one of Django's own widgets the theme's classes: those of model fields have them, declared ones do not.
+
+    Not lists of boxes and radios: Django puts their classes on the list around them as well.
+    """
+    for kinds, classes in _LOOKS:
+        if type(widget) in kinds:
+            own = widget.attrs.get("class", "")
+            widget.attrs["class"] = " ".join([*classes, own]).strip()
+
+
 class ReasonForm(forms.Form):
     """Why somebody does what a page asks them to confirm."""
 
@@ -45,6 +65,11 @@ class ServiceForm(forms.ModelForm):
 
     actor: ClassVar[Actor]
     request: ClassVar[HttpRequest]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for field in self.fields.values():
+            dress(field.widget)
 
     def store(self) -> None:
         """Call the service with the cleaned values."""

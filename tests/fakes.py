@@ -299,7 +299,7 @@ class FakeHandler(BaseHTTPRequestHandler):
         if status == 302:
             headers["Location"] = f"{self.server.fake.base_url}/elsewhere"
         sent_key = call.headers.get("Authorization") or call.headers.get("X-Api-Key", "")
-        self._json(self.error(f"injected {status} for {sent_key}"), status, headers)
+        self._json(self.error(rule.answer or f"injected {status} for {sent_key}"), status, headers)
 
     def _context(self, _: Call) -> None:
         self._json(self.error("This model's maximum context length is 8.", "context_length_exceeded"), 400)

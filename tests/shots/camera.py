@@ -10,7 +10,7 @@ from tests.chromium import sideways, watched
 from tests.shots.pages import Shot
 from tests.shots.world import PASSWORD
 
-WIDE, NARROW = 1400, 390
+WIDE, NARROW, HEIGHT = 1400, 390, 900
 TALLEST = 2600
 MOST_BYTES = 200_000
 
@@ -35,7 +35,7 @@ class Camera:
         if not shots:
             return
         context = self.browser.new_context(
-            base_url=self.server, viewport={"width": width, "height": 900}, reduced_motion="reduce",
+            base_url=self.server, viewport={"width": width, "height": HEIGHT}, reduced_motion="reduce",
             color_scheme="dark" if dark else "light", storage_state=self._state(who),
         )  # fmt: skip
         page, found = watched(context, self.server)
@@ -58,10 +58,12 @@ class Camera:
         page.wait_for_load_state()
         page.wait_for_timeout(150)  # fonts and the scripts that lay a page out
         page.evaluate("document.fonts.ready.then(() => true)")
-        high = page.evaluate("document.documentElement.scrollHeight")
-        wide = page.evaluate("innerWidth")
-        clip = {"x": 0, "y": 0, "width": wide, "height": min(high, TALLEST)}
-        self._keep(page.screenshot(full_page=True, clip=clip), name)
+        # The window as high as the page: what sticks to its edges stands at those of the picture.
+        width, high = page.evaluate("[innerWidth, document.documentElement.scrollHeight]")
+        page.set_viewport_size({"width": width, "height": min(max(high, HEIGHT), TALLEST)})
+        page.evaluate("scrollTo(0, 0)")
+        self._keep(page.screenshot(), name)
+        page.set_viewport_size({"width": width, "height": HEIGHT})
 
     def _keep(self, taken: bytes, name: str) -> None:
         """As PNG with as few colours as make it small."""
@@ -86,6 +88,10 @@ class Camera:
             page.get_by_label("Password").fill(PASSWORD)
             page.get_by_role("button", name="Log in").click()
             page.wait_for_url("**/admin/")
+            if who == "root":
+                page.get_by_label("Tenant").select_option("all")
+                page.get_by_role("button", name="Switch").click()
+                page.wait_for_load_state()
             self._signed_in[who] = self.folder / f".{who}.json"
             context.storage_state(path=self._signed_in[who])
             context.close()

@@ -149,7 +149,7 @@ _SAID = {
 def teach(model: FakeLLMServer, latency_ms: float) -> None:
     """Let the model's server say what belongs to each agent's instructions."""
     model.rule(match="You put together teams of AI agents", answer=json.dumps(_RECOMMENDED))
-    model.rule(match="You count cancellations", fault="400")
+    model.rule(match="You count cancellations", fault="400", answer="The model gpt-4o is not open to this account.")
     _with_tool(model, "You look up the order", ("Call_Web_API", _REFUND), "The refund of 49.00 EUR is on its way.")
     _with_tool(
         model, "You collect what the alerts", ("Chunk_Text", _LOG),

@@ -54,6 +54,13 @@ def busy(alice: Person) -> Any:
     return team
 
 
+def test_the_overview_is_the_first_page(busy: Any, alice: Person, charlie: Person, signed_in: Any) -> None:
+    page = signed_in(alice).get("/admin/").content.decode()
+    assert "Runs of 14 days" in page
+    assert "Call_Web_API" in page
+    assert "Call_Web_API" not in signed_in(charlie).get("/admin/").content.decode()
+
+
 def test_counts_what_happened_today_and_in_two_weeks(busy: Any, alice: Person) -> None:
     found, shown = page_of(alice)
     tiles = {tile.label: (tile.value, tile.note) for tile in found["tiles"]}
