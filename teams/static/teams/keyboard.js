@@ -9,6 +9,11 @@
     unfold_more: "Account",
     filter_list: "Filters",
   };
+  const BY_ACTION = { "openTheme = !openTheme": "Light or dark" };
+  const BY_SELECTOR = {
+    "#searchbar-submit": "Search",
+    "a.bg-primary-600[href]": "Overview", // the product's sign above the menu
+  };
   const NATIVE = "a[href], button, input, select, textarea, summary, form, body, html, h2";
 
   function press(event) {
@@ -24,8 +29,14 @@
       found.setAttribute("role", "button");
       found.addEventListener("keydown", press);
       const icon = found.matches(".material-symbols-outlined") ? found : null;
-      const name = icon && NAMES[icon.textContent.trim()];
+      const name = BY_ACTION[found.getAttribute("x-on:click")] || (icon && NAMES[icon.textContent.trim()]);
       if (name) found.setAttribute("aria-label", name);
+    }
+    for (const [selector, name] of Object.entries(BY_SELECTOR)) {
+      for (const found of document.querySelectorAll(selector)) {
+        const words = [...found.childNodes].some((node) => node.nodeType === Node.TEXT_NODE && node.textContent.trim());
+        if (!words) found.setAttribute("aria-label", name);
+      }
     }
     for (const link of document.querySelectorAll("a.addlink")) link.setAttribute("aria-label", link.title);
     for (const icon of document.querySelectorAll(".material-symbols-outlined:not([role])")) {
