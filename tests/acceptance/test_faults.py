@@ -140,7 +140,7 @@ def test_postgresql_restarted_mid_run(alice, workers, start, model, gate):
 
 
 def test_postgresql_away_longer_than_the_lease(alice, workers, start, model, gate):
-    model.rule(latency_ms=600)
+    model.rule(latency_ms=1500)  # the cut must come before the answer, on a busy machine too
     run = start()
     (worker,) = workers()
     wait_until(lambda: asked(model, run, "A") == 1, "the first call is under way")

@@ -71,6 +71,7 @@ def test_words_come_and_a_call_is_approved_from_the_page(
         shot("run_waiting")
         ask.get_by_role("button", name="Approve").click()
         expect(page.locator("#run-asks section")).to_have_count(0)
+        expect(page.locator("#run-mode")).to_have_text("live")  # words are told to those who listen
 
         worker = carried()
         expect(page.locator("#run-words")).to_contain_text("Writer is speaking")
