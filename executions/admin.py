@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 
 from executions import life
 from executions.admin_limits import TenantLimitsAdmin
-from executions.admin_look import BoundedPaginator, badge, duration, number, usd, utc, when
+from executions.admin_look import badge, duration, number, usd, utc, when
 from executions.admin_runs import ExecutionAdmin
 from executions.admin_schedules import ScheduleAdmin
 from executions.admin_timeline import entry_of
@@ -22,29 +22,40 @@ from executions.admin_webhooks import DeliveryAdmin, WebhookAdmin
 from executions.models import Approval, Execution, Step, StepState, TenantLimits, TenantSlots, Worker
 from executions.schedule_models import Schedule
 from executions.webhook_models import Delivery, Webhook
+from teams.changelists import WideRows
 from teams.errors import Forbidden
 from teams.modeladmin import PlatformModelAdmin, ReadOnlyAdmin, pretty
 
 _STEP_LOOKS = {StepState.DONE: "good", StepState.FAILED: "bad", StepState.UNKNOWN: "warn", StepState.STARTED: "info"}
+_RUNS_LISTED = 2_000
 _WORKER_LOOKS = {"alive": "good", "draining": "warn", "silent": "bad", "left": "quiet"}
 _RUN_HEAVY = ("resolved_spec", "result", "display", "input", "team__config", "team__pending_proposal")
 
 
-class StepAdmin(ReadOnlyAdmin):
-    """Steps of all runs."""
+class StepAdmin(WideRows, ReadOnlyAdmin):
+    """Steps of the newest runs, or of one."""
 
     scope_to_view = "executions:read"
     list_display = ["badge", "said", "run", "kind", "used", "began"]
     list_display_links = ["said"]
     list_filter = ["kind", "state"]
     ordering = ["-id"]
-    paginator = BoundedPaginator
     actions = None
-    change_list_template = "admin/executions/list.html"
+    change_list_template = "admin/executions/step/change_list.html"
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:
         rows = super().get_queryset(request).select_related("execution__team").defer("request", "result")
         return rows.defer("request", "result", *(f"execution__{name}" for name in _RUN_HEAVY))
+
+    def rows_listed(self, rows: Any, request: HttpRequest) -> Any:
+        """There is no index of all of a tenant's steps, which every step of every run would pay for."""
+        if "execution__id__exact" in request.GET:
+            return rows
+        newest = Execution.objects.order_by("-created_at", "id").values("pk")[:_RUNS_LISTED]
+        return rows.filter(execution__in=newest)
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        return super().changelist_view(request, {"runs_listed": number(_RUNS_LISTED), **(extra_context or {})})
 
     @admin.display(description="state", ordering="state")
     def badge(self, step: Step) -> SafeString:

@@ -2,18 +2,13 @@
 
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any, Final
+from typing import Final
 
-from django.core.paginator import Paginator
-from django.utils.functional import cached_property
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 
 from executions.models import Status
-
-MOST_COUNTED: Final = 10_000
-"""Rows of a list that are counted and paged; counting all of a large tenant's would take longer than the page."""
 
 _STATUS: Final = {
     Status.QUEUED: "quiet",
@@ -27,20 +22,6 @@ _STATUS: Final = {
     Status.QUARANTINED: "bad",
 }
 _SMALL_USD: Final = Decimal("0.001")
-
-
-class BoundedPaginator(Paginator):
-    """Counts and pages at most MOST_COUNTED rows, so that a list of any length opens at once."""
-
-    is_cut = False
-    """Whether there are more rows than are counted; known once they are."""
-
-    @cached_property
-    def count(self) -> int:
-        rows: Any = self.object_list
-        found = int(rows.order_by()[: MOST_COUNTED + 1].count())
-        self.is_cut = found > MOST_COUNTED
-        return min(found, MOST_COUNTED)
 
 
 def badge(text: object, look: str) -> SafeString:

@@ -10,20 +10,20 @@ from uuid import UUID
 
 from django.contrib import admin, messages
 from django.contrib.admin.utils import quote
-from django.contrib.admin.views.main import ChangeList
 from django.db import models
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from executions.admin_look import MOST_COUNTED, BoundedPaginator, excerpt, number, run_badge, took, usd, when
+from executions.admin_look import excerpt, number, run_badge, took, usd, when
 from executions.admin_span import SpanFilter
 from executions.approvals import execution_release
 from executions.budgets import Limits
 from executions.models import Execution, Source, Status
 from executions.services import execution_cancel, execution_start
 from teams.adminbase import required_actor
+from teams.changelists import MOST_COUNTED, WideRows
 from teams.errors import Forbidden
 from teams.forms import ReasonForm
 from teams.modeladmin import ReadOnlyAdmin, attempt
@@ -80,8 +80,8 @@ class TeamFilter(admin.SimpleListFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         wanted = _uuid(request.GET.get(self.parameter_name, ""))
-        team = Team.objects.only("name").filter(pk=wanted).first() if wanted else None
-        return [(str(team.pk), team.name)] if team else []
+        self.team = Team.objects.only("name", "tenant_id").filter(pk=wanted).first() if wanted else None
+        return [(str(self.team.pk), self.team.name)] if self.team else []
 
     def has_output(self) -> bool:
         return self.value() is not None
@@ -89,11 +89,10 @@ class TeamFilter(admin.SimpleListFilter):
     def queryset(self, request: HttpRequest, queryset: models.QuerySet[Any]) -> models.QuerySet[Any]:
         if self.value() is None:
             return queryset
-        wanted = _uuid(self.value() or "")
-        return queryset.filter(team_id=wanted) if wanted else queryset.none()
+        return queryset.filter(tenant_id=self.team.tenant_id, team_id=self.team.pk) if self.team else queryset.none()
 
 
-class RunList(ReadOnlyAdmin):
+class RunList(WideRows, ReadOnlyAdmin):
     """What the list of runs shows, and what can be done to several at once."""
 
     list_display = ["badge", "asked", "shown_team", "started", "lasted", "tokens", "shown_cost", "by"]
@@ -103,7 +102,7 @@ class RunList(ReadOnlyAdmin):
     search_fields = ["id"]
     search_help_text = "A run's id or the beginning of it, or a team's name"
     ordering = ["-created_at", "id"]
-    paginator = BoundedPaginator
+    not_listed = (*_HEAVY, "input", "display", "error")
     actions = ["cancel_runs", "run_again", "release_runs"]
     change_list_template = "admin/executions/execution/change_list.html"
 
@@ -116,9 +115,6 @@ class RunList(ReadOnlyAdmin):
         shown: models.QuerySet[Any] = rows.annotate(excerpt=Excerpt("input"))
         return shown
 
-    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> Any:
-        return _LeanList
-
     def get_search_results(
         self, request: HttpRequest, queryset: models.QuerySet[Any], search_term: str
     ) -> tuple[models.QuerySet[Any], bool]:
@@ -128,8 +124,9 @@ class RunList(ReadOnlyAdmin):
             return queryset, False
         if bounds := _id_range(term):
             return queryset.filter(id__range=bounds), False
-        teams = list(Team.objects.filter(name__icontains=term).values_list("id", flat=True)[:_TEAMS_SEARCHED])
-        return queryset.filter(team_id__in=teams), False
+        found = Team.objects.filter(name__icontains=term).values_list("tenant_id", "id")[:_TEAMS_SEARCHED]
+        tenants, teams = zip(*found, strict=True) if found else ((), ())
+        return queryset.filter(tenant_id__in=set(tenants), team_id__in=teams), False
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         export = f"{self.page_url('export')}?{request.GET.urlencode()}"
@@ -237,14 +234,6 @@ class RunList(ReadOnlyAdmin):
         response.headers["Content-Disposition"] = 'attachment; filename="runs.csv"'
         response.headers["Cache-Control"] = "no-store"
         return response
-
-
-class _LeanList(ChangeList):
-    """The list reads no column that it does not show."""
-
-    def get_queryset(self, request: HttpRequest, exclude_parameters: Any = None) -> models.QuerySet[Any]:
-        rows: models.QuerySet[Any] = super().get_queryset(request, exclude_parameters)
-        return rows.defer(*_HEAVY, "input", "display", "error")
 
 
 _COLUMNS: Final = (

@@ -13,12 +13,12 @@ from django.urls import reverse
 from django.utils.safestring import SafeString
 
 from executions import schedules
+from executions.admin_fields import TeamField
 from executions.admin_look import badge, when
 from executions.admin_start import read_input, written_input
 from executions.schedule_models import Outcome, Schedule
 from teams.forms import ReasonForm, ServiceForm
 from teams.modeladmin import TenantModelAdmin, attempt
-from teams.models import Team
 from teams.services import MAX_REASON
 
 _FIELDS = ["name", "team", "cron", "time_zone", "overlap", "input", "enabled"]
@@ -30,7 +30,7 @@ _OUTCOME_LOOKS = {Outcome.STARTED: "good", Outcome.SKIPPED: "warn", Outcome.FAIL
 class ScheduleForm(ServiceForm):
     """A schedule, with the reason for the change."""
 
-    team = forms.ModelChoiceField(queryset=Team.objects.filter(is_deleted=False))
+    team = TeamField(of=Schedule._meta.get_field("team"))
     input = forms.CharField(
         required=False,
         strip=False,

@@ -12,10 +12,11 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from executions.admin_asks import BACK, arguments_of, may
-from executions.admin_look import BoundedPaginator, badge, excerpt, utc, when
+from executions.admin_look import badge, excerpt, utc, when
 from executions.approvals import DECIDE, approval_decide
 from executions.models import Approval, Decision, Status
 from teams.adminbase import required_actor
+from teams.changelists import WideRows
 from teams.errors import Forbidden
 from teams.forms import ReasonForm
 from teams.modeladmin import ReadOnlyAdmin, attempt
@@ -43,7 +44,7 @@ class WaitingFilter(admin.SimpleListFilter):
         return queryset.exclude(decision="") if self.value() == "decided" else queryset
 
 
-class ApprovalAdmin(ReadOnlyAdmin):
+class ApprovalAdmin(WideRows, ReadOnlyAdmin):
     """Decisions runs wait for, or waited for."""
 
     scope_to_view = "executions:read"
@@ -53,7 +54,6 @@ class ApprovalAdmin(ReadOnlyAdmin):
     list_filter = [WaitingFilter, "decision"]
     list_select_related = ["execution__team"]
     ordering = ["-asked_at", "id"]
-    paginator = BoundedPaginator
     actions = None
     change_list_template = "admin/executions/approval/change_list.html"
     says_when_empty = True

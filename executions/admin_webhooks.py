@@ -14,12 +14,13 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from executions import webhooks
-from executions.admin_look import BoundedPaginator, badge, duration, when
+from executions.admin_fields import TeamField
+from executions.admin_look import badge, duration, when
 from executions.webhook_models import Delivery, DeliveryStatus, Webhook, every_event
 from teams.adminbase import required_actor
+from teams.changelists import WideRows
 from teams.forms import ReasonForm, ServiceForm
 from teams.modeladmin import ReadOnlyAdmin, TenantModelAdmin, attempt, pretty
-from teams.models import Team
 from teams.services import MAX_REASON
 
 _FIELDS = ["name", "url", "events", "team", "enabled"]
@@ -36,9 +37,7 @@ class WebhookForm(ServiceForm):
     """A webhook, with the reason for the change."""
 
     secret = ""
-    team = forms.ModelChoiceField(
-        queryset=Team.objects.filter(is_deleted=False), required=False, help_text="Blank: runs of every team."
-    )
+    team = TeamField(of=Webhook._meta.get_field("team"), required=False, help_text="Blank: runs of every team.")
     events = forms.MultipleChoiceField(
         choices=[(event, event) for event in every_event()], widget=forms.CheckboxSelectMultiple
     )
@@ -154,17 +153,18 @@ class WebhookAdmin(TenantModelAdmin):
         return response
 
 
-class DeliveryAdmin(ReadOnlyAdmin):
+class DeliveryAdmin(WideRows, ReadOnlyAdmin):
     """What was sent, and what is to be."""
 
     scope_to_view = webhooks.SCOPE
     object_pages = {"again": "Send again"}
     list_display = ["badge", "event", "webhook", "run", "tries", "answer_status", "took", "next", "created"]
     list_display_links = ["event"]
-    paginator = BoundedPaginator
     change_list_template = "admin/executions/delivery/change_list.html"
     list_filter = ["status", "event"]
     list_select_related = ["webhook"]
+    ordering = ["-created_at", "id"]
+    not_listed = ("payload", "answer", "error")
     actions = None
     fields = [
         "webhook", "execution", "event", "status", "tries", "next_at", "answer_status", "answer", "error", "ms",

@@ -73,7 +73,7 @@ class Executions(ApiView):
         with tenant(self.actor.tenant_id):
             rows = Execution.objects.filter(**{name: value for name, value in wanted.items() if value is not None})
             small = rows.defer("resolved_spec", "input", "result", "display")
-            found = page(small, ("-created_at", "id"), asked.cursor, asked.limit)
+            found = page(small, ("-created_at", "id"), asked.cursor, asked.limit, wide=True)
         return self.page(found, [as_json(shapes.ExecutionRow(**_row(run))) for run in found.rows])
 
     @describe(

@@ -123,8 +123,17 @@ class Execution(TenantModel):  # type: ignore[django-manager-missing, unused-ign
         indexes = [
             # The dashboard counts by day, status and team without reading the rows, which are wide. Only columns that
             # rule out HOT updates anyway (status is in the conditions below), or never change.
-            models.Index(fields=["tenant", "-created_at", "id"], include=["status", "team"], name="execution_days"),
-            models.Index(fields=["tenant", "team", "-created_at"], name="execution_team"),
+            # The lists find the rows of a page by the same indexes, and read no others (teams/changelists.py).
+            models.Index(
+                fields=["tenant", "-created_at", "id"], include=["status", "team", "source"], name="execution_of_tenant"
+            ),
+            models.Index(
+                fields=["tenant", "team", "-created_at", "id"],
+                include=["status", "source", "version"],
+                name="execution_of_team",
+            ),
+            # For those who look at all tenants.
+            models.Index(fields=["-created_at", "id"], include=["status", "source"], name="execution_newest"),
             # What the claim reads. There is no index on lease_until: it would cost every heartbeat its HOT update.
             models.Index(
                 fields=["tenant", "-priority", "created_at"],
@@ -250,6 +259,7 @@ class Approval(TenantModel):
     class Meta(TenantModel.Meta):
         constraints = [models.UniqueConstraint(fields=["execution", "step_key"], name="approval_once")]
         indexes = [
+            models.Index(fields=["tenant", "-asked_at", "id"], name="approval_tenant"),
             models.Index(fields=["expires_at"], name="approval_undecided", condition=models.Q(decision="")),
             models.Index(fields=["notify_at"], name="approval_untold", condition=models.Q(decision="")),
         ]

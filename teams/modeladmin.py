@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 from uuid import UUID
 
 from django.contrib import messages
+from django.contrib.admin import ShowFacets
 from django.db import models
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
@@ -22,6 +23,7 @@ from django.utils.text import capfirst
 from teams import audit
 from teams.access import Actor
 from teams.adminbase import acting, looks_across_tenants, required_actor
+from teams.changelists import BoundedPaginator
 from teams.errors import Forbidden, NotFound, TeamBuilderError
 from teams.forms import ServiceForm
 from teams.models import AuditEntry
@@ -70,6 +72,8 @@ class _ObjectPages(ModelAdmin):
     object_pages: ClassVar[Mapping[str, str]] = {}
     list_per_page = 50
     show_full_result_count = False
+    show_facets = ShowFacets.NEVER  # a count of all rows for each choice of each filter
+    paginator = BoundedPaginator
     view_on_site = False
 
     def get_urls(self) -> list[URLPattern]:

@@ -50,17 +50,27 @@ class Rows:
 
 
 def page(
-    queryset: QuerySet[Any], ordering: Sequence[str], cursor: str | None = None, limit: int = DEFAULT_LIMIT
+    queryset: QuerySet[Any],
+    ordering: Sequence[str],
+    cursor: str | None = None,
+    limit: int = DEFAULT_LIMIT,
+    *,
+    wide: bool = False,
 ) -> Rows:
     """Read one page. `ordering` names fields that together are unique, "-" before one for falling.
 
-    Evaluates the queryset: call it inside the tenant's scope. Raises `Invalid` at "cursor".
+    Evaluates the queryset: call it inside the tenant's scope. Raises `Invalid` at "cursor". Of `wide` rows an index
+    says first which are on the page, so that those that a filter leaves out are not read.
     """
     at = _read_cursor(queryset.model, ordering, cursor) if cursor else None
     backward = at is not None and at.backward
     order = [_turned(name) for name in ordering] if backward else list(ordering)
     selected = queryset.filter(_after(order, at.values)) if at else queryset
-    found = list(selected.order_by(*(_order_by(name) for name in order))[: limit + 1])
+    ordered = selected.order_by(*(_order_by(name) for name in order))
+    if wide:
+        found = list(ordered.filter(pk__in=list(ordered.values_list("pk", flat=True)[: limit + 1])))
+    else:
+        found = list(ordered[: limit + 1])
     more, rows = len(found) > limit, found[:limit]
     if backward:
         rows.reverse()

@@ -7,8 +7,8 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from executions import admin_look
 from executions.models import Execution, Status
+from teams import changelists
 from teams.tenancy import tenant
 from tests import factories
 
@@ -85,7 +85,7 @@ def test_filters_are_in_the_address(alice: Any, vera: Any, team: Any, signed_in:
 def test_many_rows_are_counted_up_to_a_bound(
     alice: Any, vera: Any, team: Any, signed_in: Any, monkeypatch: Any
 ) -> None:
-    monkeypatch.setattr(admin_look, "MOST_COUNTED", 2)
+    monkeypatch.setattr(changelists, "MOST_COUNTED", 2)
     runs(alice, team, 4)
     answer = signed_in(vera).get(LIST)
     assert answer.context["cl"].result_count == 2

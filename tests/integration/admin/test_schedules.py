@@ -6,6 +6,8 @@ import pytest
 
 from executions.models import Execution
 from executions.schedule_models import Schedule
+from teams.models import Team
+from teams.services import team_create, team_delete
 from teams.tenancy import tenant
 from tests import factories
 
@@ -65,3 +67,16 @@ def test_viewers_look_and_change_nothing(bob: Any, vera: Any, signed_in: Any) ->
     assert browser.get(f"{PAGES}{pk}/change/").status_code == 200
     assert browser.get(f"{PAGES}add/").status_code == 403
     assert browser.get(f"{PAGES}{pk}/run/").status_code == 403
+
+
+def test_a_team_is_found_by_typing_among_the_live_ones(bob: Any, charlie: Any, signed_in: Any) -> None:
+    for owner, name in ((bob, "Tile works"), (bob, "Tile yard"), (bob, "Slate"), (charlie, "Tile mine")):
+        team_create(actor=owner.actor, config=factories.config(), name=name)
+    with tenant(bob.tenant.id):
+        gone = Team.objects.get(name="Tile yard")
+    team_delete(actor=bob.actor, team_id=gone.id)
+    browser = signed_in(bob)
+    assert "Tile works" not in browser.get(f"{PAGES}add/").content.decode()
+    asked = {"app_label": "executions", "model_name": "schedule", "field_name": "team", "term": "tile"}
+    answer = browser.get("/admin/autocomplete/", asked).json()
+    assert [choice["text"] for choice in answer["results"]] == ["Tile works"]
