@@ -32,6 +32,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 APPEND_SLASH = False  # API paths have no trailing slash; the admin adds its own (AdminSite.final_catch_all_view)
 USE_TZ = True
 TIME_ZONE = "UTC"
+FORMAT_MODULE_PATH = ["config.formats"]  # times as everywhere in the product: 2026-11-27 10:40 UTC
 LANGUAGE_CODE = "en-us"
 
 INSTALLED_APPS = [

@@ -29,10 +29,13 @@ def prepared_for(request: HttpRequest) -> Prepared | None:
     return found
 
 
+_WITHOUT_ARROW = {"appearance-none", "pr-8!"}
+"""The theme takes a select's own arrow away and draws one in the markup around it, which declared fields lack."""
+
 _LOOKS: list[tuple[tuple[type[forms.Widget], ...], list[str]]] = [
     ((forms.TextInput, forms.NumberInput, forms.EmailInput, forms.URLInput, forms.PasswordInput), looks.INPUT_CLASSES),
     ((forms.Textarea,), looks.TEXTAREA_CLASSES),
-    ((forms.Select,), looks.SELECT_CLASSES),
+    ((forms.Select,), [name for name in looks.SELECT_CLASSES if name not in _WITHOUT_ARROW]),
     ((forms.CheckboxInput,), looks.CHECKBOX_CLASSES),
 ]
 
