@@ -21,7 +21,7 @@ from teams.models import Team
 class TeamList(LooksUp, TeamAdmin):
     """The list of teams with their last runs, and versions with theirs."""
 
-    list_display = ["name", "shown_flow", "agents", "versions", "last_run", "succeeded", "updated", "state"]
+    list_display = ["name", "shown_flow", "agents", "versions", "last_run", "succeeded", "updated"]
     search_fields = ["name", "config__agent_team_main_goal"]
     search_help_text = "Search names and goals."
 
@@ -40,7 +40,13 @@ class TeamList(LooksUp, TeamAdmin):
     @admin.display(description="version", ordering="version")
     def versions(self, team: Team) -> SafeString:
         address = self.page_url("history", team.pk)
-        return format_html('<a class="tb-link" href="{}" title="All versions">{}</a>', address, team.version)
+        shown = format_html('<a class="tb-link" href="{}" title="All versions">{}</a>', address, team.version)
+        if team.is_deleted:
+            return format_html("{} {}", shown, badge("deleted", "is-bad"))
+        if team.pending_proposal is None:
+            return shown
+        waiting = badge("proposal waiting", "is-warn")
+        return format_html('{} <a href="{}">{}</a>', shown, self.page_url("proposal", team.pk), waiting)
 
     @admin.display(description="last run")
     def last_run(self, team: Any) -> SafeString:
@@ -58,14 +64,6 @@ class TeamList(LooksUp, TeamAdmin):
     @admin.display(description="updated", ordering="updated_at")
     def updated(self, team: Team) -> SafeString:
         return stamp(team.updated_at)
-
-    @admin.display(description="state")
-    def state(self, team: Team) -> SafeString:
-        shown = badge("deleted", "is-bad") if team.is_deleted else badge("live", "is-good")
-        if team.pending_proposal is None or team.is_deleted:
-            return shown
-        address = self.page_url("proposal", team.pk)
-        return format_html('{} <a href="{}">{}</a>', shown, address, badge("proposal waiting", "is-warn"))
 
 
 class TeamPages(EditorPages, TeamList):

@@ -23,6 +23,7 @@ from executions.budgets import Limits
 from executions.models import Execution, Source, Status
 from executions.services import execution_cancel, execution_start
 from teams.adminbase import required_actor
+from teams.audit_words import who
 from teams.changelists import MOST_COUNTED, WideRows
 from teams.errors import Forbidden
 from teams.forms import ReasonForm
@@ -166,7 +167,7 @@ class RunList(WideRows, ReadOnlyAdmin):
 
     @admin.display(description="by")
     def by(self, run: Execution) -> str:
-        return f"{run.actor or '-'} ({run.get_source_display()})"
+        return f"{who(run.actor) or '-'} ({run.get_source_display()})"
 
     # --- actions ---
 

@@ -43,7 +43,7 @@ def test_a_row_says_what_was_asked_of_whom_by_whom(alice: Any, vera: Any, team: 
         "v1",
         "1,480",
         "$0.0103",
-        "user:alice (Schedule)",
+        "alice (Schedule)",
         "UTC",
     ):
         assert text in page, text

@@ -25,7 +25,7 @@ def deleted(team: Any) -> bool:
 def test_shows_flow_agents_version_and_state(team: Any, bob: Any, signed_in: Any) -> None:
     page = signed_in(bob).get(LIST).content.decode()
     assert "Writer → Critic" in page
-    assert "live" in page
+    assert 'aria-current="page">Live</a>' in page
 
 
 def test_deleted_teams_are_behind_a_filter(team: Any, bob: Any, signed_in: Any) -> None:
