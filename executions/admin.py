@@ -39,6 +39,7 @@ class StepAdmin(WideRows, ReadOnlyAdmin):
     list_display = ["badge", "said", "run", "kind", "used", "began"]
     list_display_links = ["said"]
     list_filter = ["kind", "state"]
+    narrowed_by = ("execution",)
     ordering = ["-id"]
     actions = None
     change_list_template = "admin/executions/step/change_list.html"

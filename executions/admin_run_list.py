@@ -99,6 +99,7 @@ class RunList(WideRows, ReadOnlyAdmin):
     list_display = ["badge", "asked", "shown_team", "started", "lasted", "tokens", "shown_cost", "by"]
     list_display_links = ["asked"]
     list_filter = [StateFilter, TeamFilter, SpanFilter, "source"]
+    narrowed_by = ("status",)
     list_select_related = ["team"]
     search_fields = ["id"]
     search_help_text = "A run's id or the beginning of it, or a team's name"

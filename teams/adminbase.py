@@ -101,7 +101,9 @@ class TenantAdminSite(UnfoldAdminSite):
     def get_urls(self) -> list[URLPattern | URLResolver]:
         own = [url for pages in self.pages for url in pages.urls()]
         switch = path("tenant/", self.admin_view(self.switch_tenant), name="switch_tenant")
-        return [switch, *own, *super().get_urls()]
+        # No model has a page outside the admin; the way to one would tell whether a row of a given id exists.
+        stock = [url for url in super().get_urls() if getattr(url, "name", None) != "view_on_site"]
+        return [switch, *own, *stock]
 
     def admin_view(self, view: View, cacheable: bool = False) -> View:
         """Wrap a view: signed in, in the chosen tenant, forms of another tenant refused, our errors shown as pages."""

@@ -28,7 +28,8 @@ _DOCS = _PAGES.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'")
 
 @sync_and_async_middleware
 def content_security_policy(get_response: GetResponse) -> GetResponse:
-    """Say what each answer may load: JSON nothing, pages their own files. Answers of the API are kept by no cache."""
+    """Say what each answer may load: JSON nothing, pages their own files. Answers of the API and the
+    admin's pages are kept by no cache."""
     if iscoroutinefunction(get_response):
 
         async def answer(request: HttpRequest) -> HttpResponseBase:
@@ -40,7 +41,8 @@ def content_security_policy(get_response: GetResponse) -> GetResponse:
 
 def _with_policy(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
     response.headers.setdefault("Content-Security-Policy", _policy(request.path))
-    if _policy(request.path) == _NOTHING:
+    # A page's own view says so already; an error that Django answers in its place, such as 404, would not.
+    if _policy(request.path) in {_NOTHING, _ADMIN}:
         response.headers.setdefault("Cache-Control", "no-store")
     return response
 

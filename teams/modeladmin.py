@@ -70,6 +70,8 @@ class _ObjectPages(ModelAdmin):
     """
 
     object_pages: ClassVar[Mapping[str, str]] = {}
+    narrowed_by: ClassVar[tuple[str, ...]] = ()
+    """Fields by which links narrow the list, besides those of its filters."""
     list_per_page = 50
     show_full_result_count = False
     show_facets = ShowFacets.NEVER  # a count of all rows for each choice of each filter
@@ -103,6 +105,23 @@ class _ObjectPages(ModelAdmin):
     def has_history(self, request: HttpRequest) -> bool:
         """Whether this user may see who changed an object."""
         return True
+
+    def lookup_allowed(self, lookup: str, value: str, request: Any = None) -> bool:
+        """Whether the address may narrow the list so: by its filters alone.
+
+        Django lets it ask for any column of the model; letter by letter that tells what no page shows, such as a run's
+        `result` or the digest of a key.
+        """
+        name = lookup.partition("__")[0]
+        columns = {known for field in self.opts.get_fields() for known in (field.name, getattr(field, "attname", ""))}
+        if name in columns and name not in self._filtered(request):
+            return False
+        return bool(super().lookup_allowed(lookup, value, request))
+
+    def _filtered(self, request: Any) -> set[str]:
+        filters = self.get_list_filter(request)
+        named = [found if isinstance(found, str) else getattr(found, "parameter_name", None) or "" for found in filters]
+        return {name.partition("__")[0] for name in (*named, *self.narrowed_by, self.date_hierarchy or "")}
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         """The list, titled by what is in it rather than by what to do with it."""
