@@ -30,7 +30,7 @@ _OUTCOME_LOOKS = {Outcome.STARTED: "good", Outcome.SKIPPED: "warn", Outcome.FAIL
 class ScheduleForm(ServiceForm):
     """A schedule, with the reason for the change."""
 
-    team = TeamField(of=Schedule._meta.get_field("team"))
+    team = TeamField()
     input = forms.CharField(
         required=False,
         strip=False,

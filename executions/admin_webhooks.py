@@ -37,7 +37,7 @@ class WebhookForm(ServiceForm):
     """A webhook, with the reason for the change."""
 
     secret = ""
-    team = TeamField(of=Webhook._meta.get_field("team"), required=False, help_text="Blank: runs of every team.")
+    team = TeamField(required=False, help_text="Blank: runs of every team.")
     events = forms.MultipleChoiceField(
         choices=[(event, event) for event in every_event()], widget=forms.CheckboxSelectMultiple
     )

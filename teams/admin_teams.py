@@ -56,14 +56,6 @@ class TeamAdmin(TransferPages, ProposalPages, VersionPages):
     ordering = ["-updated_at"]
     actions = ["export_selected", "delete_teams", "restore_teams"]
 
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Team], search_term: str
-    ) -> tuple[QuerySet[Team], bool]:
-        """Where another page lets people choose a team by typing, a deleted one is no choice."""
-        if request.path == reverse("admin:autocomplete"):
-            queryset = queryset.filter(is_deleted=False)
-        return super().get_search_results(request, queryset, search_term)
-
     @admin.display(description="flow")
     def shown_flow(self, team: Team) -> str:
         return " → ".join(team.flow) or "-"

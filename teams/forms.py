@@ -16,6 +16,7 @@ from teams.errors import Forbidden, Invalid, Located, TeamBuilderError
 from teams.keyring import key_create
 from teams.members import member_add, member_change
 from teams.models import ApiKey, Membership, Role
+from teams.selects import LongSelect
 from teams.services import MAX_REASON
 from teams.spec import TeamSpec, dump
 
@@ -35,7 +36,7 @@ _WITHOUT_ARROW = {"appearance-none", "pr-8!"}
 _LOOKS: list[tuple[tuple[type[forms.Widget], ...], list[str]]] = [
     ((forms.TextInput, forms.NumberInput, forms.EmailInput, forms.URLInput, forms.PasswordInput), looks.INPUT_CLASSES),
     ((forms.Textarea,), looks.TEXTAREA_CLASSES),
-    ((forms.Select,), [name for name in looks.SELECT_CLASSES if name not in _WITHOUT_ARROW]),
+    ((forms.Select, LongSelect), [name for name in looks.SELECT_CLASSES if name not in _WITHOUT_ARROW]),
     ((forms.CheckboxInput,), looks.CHECKBOX_CLASSES),
 ]
 

@@ -69,14 +69,17 @@ def test_viewers_look_and_change_nothing(bob: Any, vera: Any, signed_in: Any) ->
     assert browser.get(f"{PAGES}{pk}/run/").status_code == 403
 
 
-def test_a_team_is_found_by_typing_among_the_live_ones(bob: Any, charlie: Any, signed_in: Any) -> None:
-    for owner, name in ((bob, "Tile works"), (bob, "Tile yard"), (bob, "Slate"), (charlie, "Tile mine")):
+def test_live_teams_of_the_tenant_are_offered_by_name(bob: Any, charlie: Any, signed_in: Any) -> None:
+    for owner, name in ((bob, "Tile <works>"), (bob, "Tile yard"), (charlie, "Tile mine")):
         team_create(actor=owner.actor, config=factories.config(), name=name)
     with tenant(bob.tenant.id):
-        gone = Team.objects.get(name="Tile yard")
+        kept, gone = Team.objects.get(name="Tile <works>"), Team.objects.get(name="Tile yard")
     team_delete(actor=bob.actor, team_id=gone.id)
     browser = signed_in(bob)
-    assert "Tile works" not in browser.get(f"{PAGES}add/").content.decode()
-    asked = {"app_label": "executions", "model_name": "schedule", "field_name": "team", "term": "tile"}
-    answer = browser.get("/admin/autocomplete/", asked).json()
-    assert [choice["text"] for choice in answer["results"]] == ["Tile works"]
+    page = browser.get(f"{PAGES}add/").content.decode()
+    assert f"<option value='{kept.id}'>Tile &lt;works&gt;</option>" in page
+    assert "Tile yard" not in page
+    assert "Tile mine" not in page
+    browser.submit(f"{PAGES}add/", form(kept))
+    page = browser.get(f"{PAGES}{only(bob).pk}/change/").content.decode()
+    assert f"<option value='{kept.id}' selected>Tile &lt;works&gt;</option>" in page
