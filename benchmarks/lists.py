@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import median
 from time import perf_counter
@@ -40,7 +41,8 @@ _API: Final = (
     "executions?source=kafka", "executions?team_id={team}", "executions?team_id={team}&status=cancelled",
     "approvals", "approvals?state=waiting", "approvals?state=decided", "audit", "audit?actor=user:user-7",
     "audit?actor=user:nobody", "audit?action=team.rename", "audit?action=team.nothing", "audit?object_type=schedule",
-    "api-keys", "members", "schedules", "webhooks", "webhooks/deliveries", "usage", "templates", "tool-credentials",
+    "api-keys", "members", "schedules", "webhooks", "webhooks/deliveries", "usage?from={first}&to={last}",
+    "templates", "tool-credentials",
 )  # fmt: skip
 
 Result = dict[str, Any]
@@ -135,10 +137,14 @@ def _queries(shown: str) -> list[str]:
 
 def api_pages(product: Product, client: httpx.Client) -> Iterator[Page]:
     """The lists of the API, each with its second page."""
-    ids = {name: product.query(f"SELECT id FROM {table} WHERE n = 1")  # noqa: S608 - our own tables
-           for name, table in (("team", "team"), ("webhook", "hook"))}  # fmt: skip
+    today = datetime.now(UTC).date()
+    values = {
+        "team": product.query("SELECT id FROM team WHERE n = 1"),
+        "first": today - timedelta(days=29),
+        "last": today,
+    }
     for template in _API:
-        path = "/api/v1/" + template.format(**ids)
+        path = "/api/v1/" + template.format(**values)
         yield Page("API", template, path)
         if following := client.get(path).json().get("next"):
             yield Page("API", f"{template}, second page", following)

@@ -172,6 +172,7 @@ class AuditEntry(TenantModel):
             models.Index(fields=["tenant", "xact", "id"], name="audit_sealing"),
             models.Index(fields=["tenant", "object_type", "object_id", "-id"], name="audit_object"),
             models.Index(fields=["tenant", "at"], name="audit_when"),
+            models.Index(fields=["tenant", "actor", "-id"], name="audit_actor"),
         ]
         verbose_name_plural = "audit entries"
 
