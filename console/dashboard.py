@@ -153,7 +153,7 @@ def _runs(viewer: Viewer, today: date) -> dict[str, Any]:
                 "look": RUN_LOOK.get(row.status, "is-quiet"),
                 "status": row.status.replace("_", " "),
                 "who": who(row.actor),
-                "cost": "" if row.cost is None else f"${row.cost:.4f}",
+                "cost": "" if row.cost is None else money(row.cost),
             }
             for row in figures.latest_runs(viewer.tenant_id, LATEST)
         ],

@@ -166,5 +166,10 @@ def _with_tool(model: FakeLLMServer, match: str, call: tuple[str, dict[str, Any]
 
 SLOW: Final = (
     "The queue of the mail service grew from 14:10 on, five minutes after the certificate of the relay had been "
-    "renewed. Two of the four relays kept the old one in memory"
+    "renewed. Two of the four relays kept the old one in memory and refused every connection from then on; the "
+    "other two took all of the load, and had it cleared by 15:40. That is the most likely cause: mails that left "
+    "through the two healthy relays were never late, and the log of the others shows the refusals to the second. "
+    "Against it speaks that the certificate was renewed twice before without harm. Both times, though, the relays "
+    "were restarted the same night for another reason, so that the old one was never used past its end. What is "
+    "not known yet is why no alarm rang."
 )

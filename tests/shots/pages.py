@@ -59,7 +59,12 @@ def _teams(world: World) -> list[Shot]:
 
 def _runs(world: World) -> list[Shot]:
     runs = [
-        Shot(f"run-{name}", _at("executions_execution_change", run.id), dark=name in {"waiting", "running", "failed"})
+        Shot(
+            f"run-{name}",
+            _at("executions_execution_change", run.id),
+            dark=name in {"waiting", "running", "failed"},
+            before=_listen if name == "running" else None,
+        )
         for name, run in world.runs.items()
     ]
     return [
@@ -122,3 +127,8 @@ def _spoil(page: Page) -> None:
     page.locator("[name=agents-1-temperature]").evaluate("field => { field.value = '5' }")
     page.locator("[name=flow], [name=agent_team_flow]").first.fill("Triage -> BillingExpert -> Nobody")
     page.get_by_role("button", name="Save", exact=True).click()
+
+
+def _listen(page: Page) -> None:
+    """Wait for the words of the agent that speaks."""
+    page.locator("#run-words").wait_for(state="visible")

@@ -149,7 +149,8 @@
       came();
       const token = JSON.parse(event.data);
       const begins = token.key !== words.key || token.at === 0;
-      speak(token.key, (begins ? "" : words.text) + token.text);
+      const before = token.at === 0 ? "" : "… "; // who comes amid a speech has missed its beginning
+      speak(token.key, (begins ? before : words.text) + token.text);
       if (begins) refresh(); // whose turn it is shows in the picture
     });
     events.addEventListener("step", (event) => {
