@@ -1,4 +1,4 @@
-"""Base classes of the product's admin pages: who may what, audit instead of Django's log, history, pages of one object.
+"""Base classes of the product's admin pages: who may what, audit instead of Django's log, history.
 
 Rights are asked twice: of the membership's model permissions (teams.access.MembershipBackend) and in the words of
 scopes, the same ones the API asks for. Pages change nothing themselves: they call a service with the request's actor.
@@ -7,34 +7,24 @@ scopes, the same ones the API asks for. Pages change nothing themselves: they ca
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar
 from uuid import UUID
 
 from django.contrib import messages
-from django.contrib.admin import ShowFacets
 from django.db import models
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.response import TemplateResponse
-from django.urls import URLPattern, path, reverse
+from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.text import capfirst
 
 from teams import audit
 from teams.access import Actor
 from teams.adminbase import acting, looks_across_tenants, required_actor
-from teams.changelists import BoundedPaginator
-from teams.errors import Forbidden, NotFound, TeamBuilderError
+from teams.errors import Forbidden, TeamBuilderError
 from teams.forms import ServiceForm
 from teams.models import AuditEntry
+from teams.objectpages import ObjectPages
+from teams.pastof import changes_of, told_of
 from teams.tenancy import TenantModel
-
-if TYPE_CHECKING:  # Unfold has no types; its class is the admin's with another look
-    from django.contrib.admin import ModelAdmin
-else:
-    from unfold.admin import ModelAdmin
-
-_HISTORY_ROWS = 100
 
 T = TypeVar("T")
 
@@ -63,111 +53,7 @@ def attempt(request: HttpRequest, change: Callable[[], T]) -> T | None:
         return None
 
 
-class _ObjectPages(ModelAdmin):
-    """Pages of one object besides its form, each `<id>/<name>/` and linked above the form.
-
-    `object_pages` maps a name to its button's text; the view is the method `<name>_page(request, object_id)`.
-    """
-
-    object_pages: ClassVar[Mapping[str, str]] = {}
-    narrowed_by: ClassVar[tuple[str, ...]] = ()
-    """Fields by which links narrow the list, besides those of its filters."""
-    list_per_page = 50
-    show_full_result_count = False
-    show_facets = ShowFacets.NEVER  # a count of all rows for each choice of each filter
-    paginator = BoundedPaginator
-    view_on_site = False
-
-    def get_urls(self) -> list[URLPattern]:
-        own = [
-            path(
-                f"<uuid:object_id>/{name}/",
-                self.admin_site.admin_view(getattr(self, f"{name}_page")),
-                name=f"{self.opts.app_label}_{self.opts.model_name}_{name}",
-            )
-            for name in self.object_pages
-        ]
-        return own + super().get_urls()
-
-    def offers(self, request: HttpRequest, obj: Any, name: str) -> bool:
-        """Whether the page `name` of this object is linked for this user; the page itself checks again."""
-        return self.has_change_permission(request, obj)
-
-    def page_url(self, name: str, *args: Any) -> str:
-        """Return the address of a page of this model: "changelist", "change", "history" or one of `object_pages`."""
-        return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_{name}", args=args)
-
-    def tools(self, request: HttpRequest, obj: Any) -> list[tuple[str, str]]:
-        """Return the links above an object's form as (text, address)."""
-        offered = [name for name in self.object_pages if self.offers(request, obj, name)]
-        return [(self.object_pages[name], self.page_url(name, obj.pk)) for name in offered]
-
-    def has_history(self, request: HttpRequest) -> bool:
-        """Whether this user may see who changed an object."""
-        return True
-
-    def lookup_allowed(self, lookup: str, value: str, request: Any = None) -> bool:
-        """Whether the address may narrow the list so: by its filters alone.
-
-        Django lets it ask for any column of the model; letter by letter that tells what no page shows, such as a run's
-        `result` or the digest of a key.
-        """
-        name = lookup.partition("__")[0]
-        columns = {known for field in self.opts.get_fields() for known in (field.name, getattr(field, "attname", ""))}
-        if name in columns and name not in self._filtered(request):
-            return False
-        return bool(super().lookup_allowed(lookup, value, request))
-
-    def _filtered(self, request: Any) -> set[str]:
-        filters = self.get_list_filter(request)
-        named = [found if isinstance(found, str) else getattr(found, "parameter_name", None) or "" for found in filters]
-        return {name.partition("__")[0] for name in (*named, *self.narrowed_by, self.date_hierarchy or "")}
-
-    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        """The list, titled by what is in it rather than by what to do with it."""
-        title = {"title": capfirst(self.opts.verbose_name_plural)}
-        return super().changelist_view(request, {**title, **(extra_context or {})})
-
-    def render_change_form(
-        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
-    ) -> HttpResponse:
-        obj = kwargs.get("obj")
-        context["tools"] = self.tools(request, obj) if obj else []
-        context["has_history"] = obj is not None and self.has_history(request)
-        return super().render_change_form(request, context, *args, **kwargs)
-
-    def found(self, request: HttpRequest, object_id: object) -> Any:
-        """Return an object of the scope; raise `NotFound`, alike for foreign and missing ones."""
-        obj = self.get_object(request, str(object_id))
-        if obj is None:
-            raise NotFound(f"There is no such {self.opts.verbose_name} here.")
-        return obj
-
-    def page(self, request: HttpRequest, template: str, **context: Any) -> TemplateResponse:
-        """Render a page of this model."""
-        frame = {**self.admin_site.each_context(request), "opts": self.opts, "media": self.media}
-        return TemplateResponse(request, template, {**frame, **context})
-
-    def confirm(self, request: HttpRequest, obj: Any, **context: Any) -> TemplateResponse:
-        """Ask before a change: `title`, `consequences` (sentences), `button`, and perhaps a `form`."""
-        return self.page(request, "admin/confirm.html", object=obj, **context)
-
-    def back_to_list(self) -> HttpResponseRedirect:
-        """Go to the list."""
-        return HttpResponseRedirect(self.page_url("changelist"))
-
-    def back_to(self, object_id: object) -> HttpResponseRedirect:
-        """Go to an object."""
-        return HttpResponseRedirect(self.page_url("change", object_id))
-
-    def construct_change_message(self, request: HttpRequest, form: Any, formsets: Any, add: bool = False) -> Any:
-        """What changed, as {"before", "after"} for the audit trail; never passwords."""
-        names = [name for name in form.changed_data if "password" not in name]
-        before = {name: _plain(form.initial.get(name)) for name in names if not add}
-        return {"before": before or None, "after": {name: _plain(form.cleaned_data.get(name)) for name in names}}
-
-
-class TenantModelAdmin(_ObjectPages):
+class TenantModelAdmin(ObjectPages):
     """Pages over one model of a tenant. By default everybody with `scope_to_view` looks and nobody changes."""
 
     scope_to_view: ClassVar[str] = "teams:read"
@@ -246,7 +132,7 @@ class TenantModelAdmin(_ObjectPages):
             "admin/object_history.html",
             title=f"History of {obj}",
             object=obj,
-            rows=list(_changes_of(obj)) if hasattr(obj, "history") else self._audit_of(request, obj),
+            rows=list(changes_of(obj)) if hasattr(obj, "history") else self._audit_of(request, obj),
             **(extra_context or {}),
         )
 
@@ -254,11 +140,7 @@ class TenantModelAdmin(_ObjectPages):
         actor = acting(request)
         if actor is not None:
             actor.require("audit:read")
-        entries = AuditEntry.objects.filter(object_type=self.opts.model_name, object_id=str(obj.pk))[:_HISTORY_ROWS]
-        return [
-            {"at": entry.at, "who": entry.actor, "what": entry.action, "after": entry.after, "why": entry.reason}
-            for entry in entries
-        ]
+        return told_of(self.opts.model_name, obj)
 
 
 class ReadOnlyAdmin(TenantModelAdmin):
@@ -268,7 +150,7 @@ class ReadOnlyAdmin(TenantModelAdmin):
         return [name for name in self.fields or () if isinstance(name, str)]
 
 
-class PlatformModelAdmin(_ObjectPages):
+class PlatformModelAdmin(ObjectPages):
     """Pages over the platform's own rows, for superusers. A change is told to the tenants of `tenants_of`."""
 
     is_platform = True
@@ -314,34 +196,11 @@ class PlatformModelAdmin(_ObjectPages):
     def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
         """The audit entries about this object, in whichever tenant."""
         obj = self.found(request, object_id)
-        entries = AuditEntry.objects.filter(object_type=self.opts.model_name, object_id=str(obj.pk))[:_HISTORY_ROWS]
-        rows = [{"at": e.at, "who": e.actor, "what": e.action, "after": e.after, "why": e.reason} for e in entries]
         return self.page(
             request,
             "admin/object_history.html",
             title=f"History of {obj}",
             object=obj,
-            rows=rows,
+            rows=told_of(self.opts.model_name, obj),
             **(extra_context or {}),
         )
-
-
-_KINDS = {"+": "created", "~": "changed", "-": "removed"}
-_NOT_SHOWN = {"id", "tenant", "actor", "updated_at", "created_at"}
-
-
-def _changes_of(obj: Any) -> Iterable[dict[str, Any]]:
-    rows = list(type(obj).history.filter(id=obj.pk)[: _HISTORY_ROWS + 1])
-    for row, former in zip(rows[:_HISTORY_ROWS], [*rows[1:], None], strict=False):
-        changed = row.diff_against(former).changed_fields if former else []
-        yield {
-            "at": row.history_date,
-            "who": row.actor,
-            "what": _KINDS[row.history_type],
-            "after": {name: _plain(getattr(row, name)) for name in changed if name not in _NOT_SHOWN},
-            "why": row.history_change_reason or "",
-        }
-
-
-def _plain(value: Any) -> Any:
-    return value if value is None or isinstance(value, (bool, int, float, str, list, dict)) else str(value)
