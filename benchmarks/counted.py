@@ -35,7 +35,7 @@ class Count:
 
 @sync_and_async_middleware
 def counting(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpRequest], Any]:
-    """Middleware: headers with the number of questions, their time, and the one that took longest."""
+    """Middleware: headers with its CPU, the number of questions, their time, and the one that took longest."""
     if iscoroutinefunction(get_response):
 
         async def answer(request: HttpRequest) -> Any:
@@ -46,10 +46,11 @@ def counting(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpReques
     def counted(request: HttpRequest) -> Any:
         if request.path == LISTS:
             return JsonResponse({"lists": lists()})
-        count = Count()
+        count, began = Count(), time.thread_time()
         with connection.execute_wrapper(count):
             response = get_response(request)
         longest = max(count.asked, default=(0.0, ""))
+        response.headers["X-Cpu-Ms"] = f"{(time.thread_time() - began) * 1000:.1f}"
         response.headers["X-Queries"] = str(len(count.asked))
         response.headers["X-Sql-Ms"] = f"{sum(took for took, _ in count.asked):.1f}"
         response.headers["X-Longest"] = f"{longest[0]:.0f} ms: {' '.join(longest[1].split())}"[:6000]

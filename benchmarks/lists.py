@@ -159,8 +159,9 @@ def timed(client: httpx.Client, page: Page, times: int) -> Result:
         took.append((perf_counter() - began) * 1000)
         answer.raise_for_status()
     told = answer.headers
+    numbers = {name: float(told.get(header, 0)) for name, header in (("cpu_ms", "X-Cpu-Ms"), ("sql_ms", "X-Sql-Ms"))}
     return {
         "place": page.place, "name": page.name, "address": re.sub("^https?://[^/]+", "", page.address),
-        "ms": median(took[1:]), "queries": int(told.get("X-Queries", 0)), "sql_ms": float(told.get("X-Sql-Ms", 0)),
+        "ms": median(took[1:]), "queries": int(told.get("X-Queries", 0)), **numbers,
         "longest": told.get("X-Longest", ""), "kb": len(answer.content) // 1024,
     }  # fmt: skip

@@ -114,9 +114,15 @@ def lists(found: Result) -> Table:
     rows, limit = found["rows"], found["limit_ms"]
     above = sum(row["ms"] > limit for row in rows)
     title = f"{len(rows)} pages, {above} above {limit} ms; median of {found['times']}, the slowest first"
-    table = Table("", "ms", "of it SQL", "queries", "kB", "who", "page", title=title)
+    table = Table("", "ms", "web CPU", "SQL", "queries", "kB", "who", "page", title=title)
     for row in rows[: max(_LISTS_SHOWN, above)]:
         mark = "!" if row["ms"] > limit else ""
-        numbers = (f"{row['ms']:.0f}", f"{row['sql_ms']:.0f}", str(row["queries"]), str(row["kb"]))
+        numbers = (
+            f"{row['ms']:.0f}",
+            f"{row['cpu_ms']:.0f}",
+            f"{row['sql_ms']:.0f}",
+            str(row["queries"]),
+            str(row["kb"]),
+        )
         table.add_row(mark, *numbers, row["place"], row["address"])
     return table
