@@ -56,7 +56,8 @@ class SecretForm(ServiceForm):
         if "secret" not in self.fields:
             return
         self.fields["secret"].label = {"api_key": "API key"}.get(self.secret_field, self.secret_field.capitalize())
-        kept = f"blank: the present one stays (ends with {self.instance.ends_with or '…'})"
+        # Help texts are shown as HTML, and four characters of a secret are enough for an element.
+        kept = format_html("blank: the present one stays (ends with {})", self.instance.ends_with or "…")
         self.fields["secret"].help_text = "never shown again" if self.instance._state.adding else kept
         self.fields["secret"].required = self.instance._state.adding
 

@@ -85,7 +85,7 @@ def _run(team: Team, say: Say) -> dict[str, Any]:
     ]  # fmt: skip
     made = [
         Step.objects.create(
-            execution=run, seq=seq, event_seq=seq, key=f"r1/Writer/{say(f'step key {seq}')}", kind=kind, state=state,
+            execution=run, seq=seq, event_seq=seq, key=f"r1/Writer/{seq}{say('step key')}", kind=kind, state=state,
             role=role, fence=1, display=display, result={"message": NOT_SHOWN},
             error={"code": say("step code"), "message": say("step error")} if state == StepState.FAILED else None,
         )
