@@ -29,6 +29,7 @@ from teams.errors import Forbidden
 from teams.forms import ReasonForm
 from teams.modeladmin import ReadOnlyAdmin, attempt
 from teams.models import Team
+from teams.spreadsheet import harmless
 
 _BULK: Final = 200
 _TEAMS_SEARCHED: Final = 50
@@ -248,13 +249,8 @@ def _csv_rows(runs: Iterator[Any]) -> Iterator[tuple[Any, ...]]:
     yield _COLUMNS
     for run in runs:
         moments = [moment and moment.isoformat() for moment in (run.created_at, run.started_at, run.finished_at)]
-        texts = [_harmless(text) for text in (str(run.team), run.version, run.excerpt or "", run.source, run.actor)]
+        texts = [harmless(text) for text in (str(run.team), run.version, run.excerpt or "", run.source, run.actor)]
         yield (run.id, run.status, run.team_id, *texts, *moments, run.ms, run.tokens_in, run.tokens_out, run.cost)
-
-
-def _harmless(value: Any) -> Any:
-    """A text that a spreadsheet takes for a formula is written as text."""
-    return f"'{value}" if isinstance(value, str) and value[:1] in {"=", "+", "-", "@", "\t", "\r"} else value
 
 
 def _uuid(text: str) -> UUID | None:

@@ -26,6 +26,7 @@ from teams.changelists import LooksUp
 from teams.errors import Forbidden
 from teams.modeladmin import ReadOnlyAdmin
 from teams.models import AuditEntry, AuditSeal, Membership
+from teams.spreadsheet import harmless
 from teams.tenancy import tenant
 
 CSV_ROWS: Final = 50_000
@@ -34,7 +35,6 @@ CSV_ROWS: Final = 50_000
 _PAGE: Final = 1000
 _MEMBERS_OFFERED: Final = 50
 _COLUMNS: Final = ("at", "actor", "action", "object_type", "object_id", "what", "before", "after", "reason")
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
 OBJECTS: Final = {
     "team": "Team", "execution": "Run", "approval": "Approval", "schedule": "Schedule", "webhook": "Webhook",
@@ -271,9 +271,7 @@ def _cells(entry: Any) -> Iterable[str]:
         audit_words.sentence(entry, entry.object_name),
         *sides,
     ]
-    # A spreadsheet runs what begins like a formula: such text gets a mark before it.
-    plain = [f"'{text}" if text.startswith(_FORMULA) else text for text in (*told, entry.reason)]
-    return [entry.at.isoformat(), *plain]
+    return [entry.at.isoformat(), *map(harmless, (*told, entry.reason))]
 
 
 def _json(value: Any) -> str:
