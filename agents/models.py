@@ -53,6 +53,7 @@ class TenantTool(TenantModel):
     class Meta(TenantModel.Meta):
         ordering = ["name"]
         constraints = [models.UniqueConstraint(fields=["tenant", "name"], name="tenant_tool_once")]
+        verbose_name = "tool"
 
     def __str__(self) -> str:
         return f"{self.name}: {'on' if self.enabled else 'off'}"

@@ -278,7 +278,7 @@ class TenantSlots(TenantModel):
 
     class Meta(TenantModel.Meta):
         constraints = [models.UniqueConstraint(fields=["tenant"], name="slots_once")]
-        verbose_name_plural = "tenant slots"
+        verbose_name = verbose_name_plural = "slots"
 
     def __str__(self) -> str:
         return f"{self.running} of {self.limit}"
@@ -306,10 +306,10 @@ class TenantLimits(TenantModel):
 
     class Meta(TenantModel.Meta):
         constraints = [models.UniqueConstraint(fields=["tenant"], name="limits_once")]
-        verbose_name_plural = "tenant limits"
+        verbose_name = verbose_name_plural = "limits"
 
     def __str__(self) -> str:
-        return "limits"
+        return "The tenant's limits"
 
 
 class TenantDay(TenantModel):

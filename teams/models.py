@@ -68,6 +68,7 @@ class Membership(TenantModel):
 
     class Meta(TenantModel.Meta):
         constraints = [models.UniqueConstraint(fields=["tenant", "user"], name="membership_once")]
+        verbose_name = "member"
 
     def __str__(self) -> str:
         return f"{self.user} as {self.role}"
