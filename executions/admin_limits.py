@@ -96,6 +96,7 @@ class TenantLimitsAdmin(LooksUp, TenantModelAdmin):
     scope_to_change = "limits:write"
     form = LimitsForm
     list_display = ["__str__", "tokens", "usd", "runs", "concurrent_runs", "used_today"]
+    empty_text = "Only the platform's own number of runs at once holds. Set tokens, money or runs by day here."
     actions = None
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:

@@ -22,6 +22,7 @@ from executions.budgets import Limits
 from executions.follow import AT_REST
 from executions.models import Execution, Status, Step, StepKind
 from teams.adminbase import acting
+from teams.audit_words import who
 from teams.errors import Forbidden, NotFound
 from teams.modeladmin import ReadOnlyAdmin
 from teams.picture import flow_svg
@@ -136,7 +137,7 @@ def _facts(run: Execution) -> list[tuple[str, str]]:
         ("Tokens in / out", f"{number(run.tokens_in)} / {number(run.tokens_out)}"),
         ("Cost", usd(run.cost)),
         ("Time in models and tools", duration(run.ms)),
-        ("Started by", run.actor),
+        ("Started by", who(run.actor) or "-"),
         ("Came through", run.get_source_display()),
         ("Queued", utc(run.created_at, seconds=True)),
         ("Started", utc(run.started_at, seconds=True)),
