@@ -1,19 +1,18 @@
 """The pages of a team in the admin, put together from their parts; the list, with how each team's runs went."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 
 from django.contrib import admin
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from console.dashboard import RUN_LOOK
 from console.editor.admin import EditorPages
 from console.team_runs import RATED, TeamRuns, facts_of_versions, runs_of
-from executions.models import Status
+from executions.admin_look import run_badge
 from teams.admin_teams import TeamAdmin
-from teams.badges import Look, badge, moment, stamp
+from teams.badges import badge, moment, stamp
 from teams.changelists import LooksUp
 from teams.models import Team
 
@@ -53,9 +52,13 @@ class TeamList(LooksUp, TeamAdmin):
         runs: TeamRuns = team.runs
         if runs.last_id is None:
             return format_html('<span class="tb-muted">{}</span>', "never run")
-        shown = badge(Status(runs.last_status).label, cast("Look", RUN_LOOK[runs.last_status]))
         address = reverse("admin:executions_execution_change", args=[runs.last_id])
-        return format_html('<a class="tb-link tb-nowrap" href="{}">{}</a> {}', address, moment(runs.last_at), shown)
+        return format_html(
+            '<a class="tb-link tb-nowrap" href="{}">{}</a> {}',
+            address,
+            moment(runs.last_at),
+            run_badge(runs.last_status),
+        )
 
     @admin.display(description=f"succeeded of last {RATED}")
     def succeeded(self, team: Any) -> str:

@@ -22,6 +22,7 @@ from console import figures
 from console.chart import runs_svg, said
 from console.figures import Day, Spent
 from executions import life
+from executions.admin_look import RUN_LOOK
 from executions.models import Approval, Status, Step, StepState, TenantDay, TenantLimits
 from teams.adminbase import acting, looks_across_tenants
 from teams.audit_words import who
@@ -33,12 +34,6 @@ LATEST: Final = 10
 SHOWN: Final = 6
 TENANTS_SHOWN: Final = 50
 ERROR_WORDS: Final = 16
-
-RUN_LOOK: Final = {
-    "succeeded": "is-good", "failed": "is-bad", "quarantined": "is-bad", "budget_exceeded": "is-warn",
-    "waiting": "is-warn", "retry_wait": "is-warn", "running": "is-info", "queued": "is-quiet", "cancelled": "is-quiet",
-}  # fmt: skip
-"""The class of a badge for each status of a run; its word stands in it."""
 
 
 @dataclass(frozen=True)

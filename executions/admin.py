@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 
 from executions import life
 from executions.admin_limits import TenantLimitsAdmin
-from executions.admin_look import badge, duration, number, usd, utc, when
+from executions.admin_look import duration, number, usd
 from executions.admin_runs import ExecutionAdmin
 from executions.admin_schedules import ScheduleAdmin
 from executions.admin_timeline import entry_of
@@ -22,13 +22,19 @@ from executions.admin_webhooks import DeliveryAdmin, WebhookAdmin
 from executions.models import Approval, Execution, Step, StepState, TenantLimits, TenantSlots, Worker
 from executions.schedule_models import Schedule
 from executions.webhook_models import Delivery, Webhook
+from teams.badges import Look, badge, moment, stamp
 from teams.changelists import WideRows
 from teams.errors import Forbidden
 from teams.modeladmin import PlatformModelAdmin, ReadOnlyAdmin, pretty
 
-_STEP_LOOKS = {StepState.DONE: "good", StepState.FAILED: "bad", StepState.UNKNOWN: "warn", StepState.STARTED: "info"}
+_STEP_LOOKS: dict[StepState, Look] = {
+    StepState.DONE: "is-good",
+    StepState.FAILED: "is-bad",
+    StepState.UNKNOWN: "is-warn",
+    StepState.STARTED: "is-info",
+}
 _RUNS_LISTED = 2_000
-_WORKER_LOOKS = {"alive": "good", "draining": "warn", "silent": "bad", "left": "quiet"}
+_WORKER_LOOKS: dict[str, Look] = {"alive": "is-good", "draining": "is-warn", "silent": "is-bad", "left": "is-quiet"}
 _RUN_HEAVY = ("resolved_spec", "result", "display", "input", "team__config", "team__pending_proposal")
 
 
@@ -79,7 +85,7 @@ class StepAdmin(WideRows, ReadOnlyAdmin):
 
     @admin.display(description="begun", ordering="created_at")
     def began(self, step: Step) -> str:
-        return utc(step.created_at, seconds=True)
+        return moment(step.created_at, seconds=True)
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
@@ -90,7 +96,7 @@ class StepAdmin(WideRows, ReadOnlyAdmin):
         step = self.found(request, object_id)
         entry = entry_of(step)
         context = {"step": step, "run": step.execution, "entry": entry, "shown": pretty(step.display)}
-        context |= {"title": f"Step {step.seq}", "changed": utc(step.updated_at, seconds=True), "original": step}
+        context |= {"title": f"Step {step.seq}", "changed": moment(step.updated_at, seconds=True), "original": step}
         return self.page(request, "admin/executions/step/page.html", object=step, **context, **(extra_context or {}))
 
 
@@ -130,7 +136,7 @@ class WorkerAdmin(PlatformModelAdmin):
 
     @admin.display(description="started", ordering="started_at")
     def started(self, worker: Worker) -> SafeString:
-        return when(worker.started_at)
+        return stamp(worker.started_at)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Workers report themselves."""

@@ -9,12 +9,12 @@ from django import forms
 from django.http import HttpRequest
 
 from executions.admin_budgets import limits_in_words
-from executions.admin_look import utc
 from executions.admin_timeline import entry_of
 from executions.approvals import DECIDE
 from executions.budgets import Limits
 from executions.models import Approval, Execution, Status, Step, StepState
 from teams.adminbase import acting
+from teams.badges import moment
 
 OUTCOMES = [
     ("happened", "It happened: go on without making the call again"),
@@ -82,7 +82,7 @@ def _undecided(run: Execution) -> Sequence[Approval]:
 
 def _approval_ask(approval: Approval, decides: bool) -> Ask:
     title = "This run waits for you" if decides else "This run waits for a person"
-    facts = {"approval": approval, "expires": utc(approval.expires_at), "arguments": arguments_of(approval)}
+    facts = {"approval": approval, "expires": moment(approval.expires_at), "arguments": arguments_of(approval)}
     return Ask("approval", f"ask-{approval.pk}", title, decides, facts)
 
 

@@ -1,48 +1,35 @@
-"""How the pages about runs write states, times, money and numbers: the same words and badges everywhere."""
+"""How the pages about runs write states, lengths of time, money and numbers: the same words and badges everywhere."""
 
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
-from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 
 from executions.models import Status
+from teams.badges import Look, badge
 
-_STATUS: Final = {
-    Status.QUEUED: "quiet",
-    Status.RUNNING: "info",
-    Status.WAITING: "warn",
-    Status.RETRY_WAIT: "warn",
-    Status.SUCCEEDED: "good",
-    Status.FAILED: "bad",
-    Status.CANCELLED: "quiet",
-    Status.BUDGET_EXCEEDED: "warn",
-    Status.QUARANTINED: "bad",
+RUN_LOOK: Final[dict[str, Look]] = {
+    Status.QUEUED: "is-quiet",
+    Status.RUNNING: "is-info",
+    Status.WAITING: "is-warn",
+    Status.RETRY_WAIT: "is-warn",
+    Status.SUCCEEDED: "is-good",
+    Status.FAILED: "is-bad",
+    Status.CANCELLED: "is-quiet",
+    Status.BUDGET_EXCEEDED: "is-warn",
+    Status.QUARANTINED: "is-bad",
 }
+"""How a badge of each status of a run looks; its word stands in it."""
+
 _SMALL_USD: Final = Decimal("0.001")
-
-
-def badge(text: object, look: str) -> SafeString:
-    """A word that says a state; `look` is one of good, warn, bad, info and quiet."""
-    return format_html('<span class="tb-badge is-{}">{}</span>', look, text)
 
 
 def run_badge(status: str) -> SafeString:
     """The status of a run."""
     known = Status(status)
-    return badge(known.label, _STATUS[known])
-
-
-def utc(moment: datetime | None, *, seconds: bool = False) -> str:
-    """`2026-11-27 10:40 UTC`; "-" for none."""
-    return "-" if moment is None else f"{moment:%Y-%m-%d %H:%M:%S} UTC" if seconds else f"{moment:%Y-%m-%d %H:%M} UTC"
-
-
-def when(moment: datetime | None) -> SafeString:
-    """As `utc`, in one piece, for the columns of lists."""
-    return format_html('<span class="run-when">{}</span>', utc(moment))
+    return badge(known.label, RUN_LOOK[known])
 
 
 def duration(ms: float) -> str:

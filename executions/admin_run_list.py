@@ -16,7 +16,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from executions.admin_look import excerpt, number, run_badge, took, usd, when
+from executions.admin_look import excerpt, number, run_badge, took, usd
 from executions.admin_span import SpanFilter
 from executions.approvals import execution_release
 from executions.budgets import Limits
@@ -24,6 +24,7 @@ from executions.models import Execution, Source, Status
 from executions.services import execution_cancel, execution_start
 from teams.adminbase import required_actor
 from teams.audit_words import who
+from teams.badges import stamp
 from teams.changelists import MOST_COUNTED, WideRows
 from teams.errors import Forbidden
 from teams.forms import ReasonForm
@@ -153,7 +154,7 @@ class RunList(WideRows, ReadOnlyAdmin):
 
     @admin.display(description="started", ordering="created_at")
     def started(self, run: Execution) -> SafeString:
-        return when(run.started_at or run.created_at)
+        return stamp(run.started_at or run.created_at)
 
     @admin.display(description="took")
     def lasted(self, run: Execution) -> str:

@@ -15,7 +15,7 @@ from django.urls import URLPattern, path
 from django.utils.safestring import SafeString
 
 from executions.admin_asks import asks_of
-from executions.admin_look import duration, number, run_badge, usd, utc
+from executions.admin_look import duration, number, run_badge, usd
 from executions.admin_start import written_input
 from executions.admin_timeline import entry_of, flow_nodes
 from executions.budgets import Limits
@@ -23,6 +23,7 @@ from executions.follow import AT_REST
 from executions.models import Execution, Status, Step, StepKind
 from teams.adminbase import acting
 from teams.audit_words import who
+from teams.badges import moment
 from teams.errors import Forbidden, NotFound
 from teams.modeladmin import ReadOnlyAdmin
 from teams.picture import flow_svg
@@ -92,7 +93,7 @@ class LivePages(ReadOnlyAdmin):
             "answer": str((run.display or {}).get("final_answer") or ""),
             "stopped_by": _STOPPED_BY.get((run.display or {}).get("stopped_by", ""), ""),
             "error": run.error if isinstance(run.error, dict) and run.status != Status.BUDGET_EXCEEDED else {},
-            "next_try": utc(run.not_before, seconds=True) if run.status == Status.RETRY_WAIT else "",
+            "next_try": moment(run.not_before, seconds=True) if run.status == Status.RETRY_WAIT else "",
             "facts": _facts(run),
             "used": _used(run, steps),
             "asks": asks,
@@ -139,10 +140,10 @@ def _facts(run: Execution) -> list[tuple[str, str]]:
         ("Time in models and tools", duration(run.ms)),
         ("Started by", who(run.actor) or "-"),
         ("Came through", run.get_source_display()),
-        ("Queued", utc(run.created_at, seconds=True)),
-        ("Started", utc(run.started_at, seconds=True)),
-        ("Ended", utc(run.finished_at, seconds=True)),
-        ("Deadline", "-" if run.status in AT_REST else utc(run.deadline_at, seconds=True)),
+        ("Queued", moment(run.created_at, seconds=True)),
+        ("Started", moment(run.started_at, seconds=True)),
+        ("Ended", moment(run.finished_at, seconds=True)),
+        ("Deadline", "-" if run.status in AT_REST else moment(run.deadline_at, seconds=True)),
         ("Worker", run.owner or "-"),
         ("Attempt", str(run.attempt)),
         ("Tries of this attempt", str(run.tries) if run.tries else "-"),

@@ -14,9 +14,9 @@ from django.utils.safestring import SafeString
 
 from executions import schedules
 from executions.admin_fields import TeamField
-from executions.admin_look import badge, when
 from executions.admin_start import read_input, written_input
 from executions.schedule_models import Outcome, Schedule
+from teams.badges import Look, badge, stamp
 from teams.forms import ReasonForm, ServiceForm
 from teams.modeladmin import TenantModelAdmin, attempt
 from teams.services import MAX_REASON
@@ -24,7 +24,7 @@ from teams.services import MAX_REASON
 _FIELDS = ["name", "team", "cron", "time_zone", "overlap", "input", "enabled"]
 _NOTED = ["shown_next", "last_slot", "last_at", "last_outcome", "last_error", "last_execution_id", "created_by"]
 
-_OUTCOME_LOOKS = {Outcome.STARTED: "good", Outcome.SKIPPED: "warn", Outcome.FAILED: "bad"}
+_OUTCOME_LOOKS: dict[Outcome, Look] = {Outcome.STARTED: "is-good", Outcome.SKIPPED: "is-warn", Outcome.FAILED: "is-bad"}
 
 
 class ScheduleForm(ServiceForm):
@@ -89,7 +89,7 @@ class ScheduleAdmin(TenantModelAdmin):
 
     @admin.display(description="state", ordering="enabled")
     def state(self, row: Schedule) -> SafeString:
-        return badge("on", "good") if row.enabled else badge("paused", "quiet")
+        return badge("on", "is-good") if row.enabled else badge("paused", "is-quiet")
 
     @admin.display(description="times", ordering="cron")
     def times(self, row: Schedule) -> str:
@@ -97,7 +97,7 @@ class ScheduleAdmin(TenantModelAdmin):
 
     @admin.display(description="next", ordering="next_at")
     def next(self, row: Schedule) -> SafeString:
-        return when(row.next_at)
+        return stamp(row.next_at)
 
     @admin.display(description="latest slot", ordering="last_outcome")
     def last(self, row: Schedule) -> SafeString | str:

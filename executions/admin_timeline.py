@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from executions.admin_look import duration, number, usd, utc
+from executions.admin_look import duration, number, usd
 from executions.models import Execution, Status, Step, StepKind, StepState
+from teams.badges import moment
 from teams.picture import Mark, Node
 
 LONG_TEXT: Final = 1500
@@ -79,7 +80,7 @@ def entry_of(step: Step, *, goes_on: bool = True) -> Entry:
         badge_look=badge_look,
         arguments=_pretty(shown.get("arguments")),
         facts=_facts(step),
-        at=utc(step.created_at, seconds=True),
+        at=moment(step.created_at, seconds=True),
         model=str(shown.get("model") or ""),
     )
 

@@ -12,10 +12,11 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from executions.admin_asks import BACK, arguments_of, may
-from executions.admin_look import badge, excerpt, utc, when
+from executions.admin_look import excerpt
 from executions.approvals import DECIDE, approval_decide
 from executions.models import Approval, Decision, Status
 from teams.adminbase import required_actor
+from teams.badges import Look, badge, moment, stamp
 from teams.changelists import WideRows
 from teams.errors import Forbidden
 from teams.forms import ReasonForm
@@ -25,7 +26,7 @@ _CONSEQUENCES = {
     "approve": ("The call is made with exactly these arguments.", "The run goes on once all that it asked is decided."),
     "reject": ("The agent is told, with your reason, and goes on without the call.",),
 }
-_LOOKS = {Decision.APPROVED: "good", Decision.REJECTED: "bad", Decision.EXPIRED: "quiet"}
+_LOOKS: dict[Decision, Look] = {Decision.APPROVED: "is-good", Decision.REJECTED: "is-bad", Decision.EXPIRED: "is-quiet"}
 _RUN_HEAVY = ("resolved_spec", "result", "display", "input", "team__config", "team__pending_proposal")
 
 
@@ -79,11 +80,11 @@ class ApprovalAdmin(WideRows, ReadOnlyAdmin):
 
     @admin.display(description="asked", ordering="asked_at")
     def asked(self, approval: Approval) -> SafeString:
-        return when(approval.asked_at)
+        return stamp(approval.asked_at)
 
     @admin.display(description="expires", ordering="expires_at")
     def expires(self, approval: Approval) -> SafeString | str:
-        return "-" if approval.decision else when(approval.expires_at)
+        return "-" if approval.decision else stamp(approval.expires_at)
 
     @admin.display(description="decided by")
     def decided(self, approval: Approval) -> str:
@@ -105,9 +106,9 @@ class ApprovalAdmin(WideRows, ReadOnlyAdmin):
             "arguments": arguments_of(row),
             "may_decide": waits and may(request, DECIDE),
             "waits": waits,
-            "asked": utc(row.asked_at, seconds=True),
-            "expires": utc(row.expires_at, seconds=True),
-            "decided": utc(row.decided_at, seconds=True),
+            "asked": moment(row.asked_at, seconds=True),
+            "expires": moment(row.expires_at, seconds=True),
+            "decided": moment(row.decided_at, seconds=True),
             **(extra_context or {}),
         }
         return self.page(request, "admin/executions/approval/page.html", object=row, original=row, **context)
@@ -146,4 +147,4 @@ def decision_badge(approval: Approval) -> SafeString:
     if approval.decision:
         decision = Decision(approval.decision)
         return badge(decision.label, _LOOKS[decision])
-    return badge("Waiting for you", "warn")
+    return badge("Waiting for you", "is-warn")

@@ -15,9 +15,10 @@ from django.utils.safestring import SafeString
 
 from executions import webhooks
 from executions.admin_fields import TeamField
-from executions.admin_look import badge, duration, when
+from executions.admin_look import duration
 from executions.webhook_models import Delivery, DeliveryStatus, Webhook, every_event
 from teams.adminbase import required_actor
+from teams.badges import Look, badge, stamp
 from teams.changelists import WideRows
 from teams.forms import ReasonForm, ServiceForm
 from teams.modeladmin import ReadOnlyAdmin, TenantModelAdmin, attempt, pretty
@@ -25,7 +26,11 @@ from teams.services import MAX_REASON
 
 _FIELDS = ["name", "url", "events", "team", "enabled"]
 _NOTED = ["note", "failures", "former_until", "created_by", "created_at", "updated_at"]
-_LOOKS = {DeliveryStatus.PENDING: "info", DeliveryStatus.DELIVERED: "good", DeliveryStatus.FAILED: "bad"}
+_LOOKS: dict[DeliveryStatus, Look] = {
+    DeliveryStatus.PENDING: "is-info",
+    DeliveryStatus.DELIVERED: "is-good",
+    DeliveryStatus.FAILED: "is-bad",
+}
 _ROTATING = (
     "A new secret is made and shown once.",
     f"For {webhooks.ROTATION_GRACE.total_seconds() / 3600:.0f} hours deliveries are signed with the old one, too: give "
@@ -84,8 +89,8 @@ class WebhookAdmin(TenantModelAdmin):
     @admin.display(description="state", ordering="enabled")
     def state(self, row: Webhook) -> SafeString:
         if not row.enabled:
-            return badge("off", "quiet")
-        return badge("failing", "warn") if row.failures else badge("on", "good")
+            return badge("off", "is-quiet")
+        return badge("failing", "is-warn") if row.failures else badge("on", "is-good")
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:
         return super().get_queryset(request).filter(execution=None).defer("secret", "former_secret", "team__config")
@@ -193,11 +198,11 @@ class DeliveryAdmin(WideRows, ReadOnlyAdmin):
 
     @admin.display(description="next try", ordering="next_at")
     def next(self, row: Delivery) -> SafeString | str:
-        return when(row.next_at) if row.status == DeliveryStatus.PENDING else "-"
+        return stamp(row.next_at) if row.status == DeliveryStatus.PENDING else "-"
 
     @admin.display(description="told", ordering="created_at")
     def created(self, row: Delivery) -> SafeString:
-        return when(row.created_at)
+        return stamp(row.created_at)
 
     @admin.display(description="body")
     def shown_payload(self, row: Delivery) -> SafeString | str:

@@ -50,23 +50,13 @@ class TeamAdmin(TransferPages, ProposalPages, VersionPages):
 
     scope_to_change = "teams:write"
     object_pages = {"restore": "Restore"}
-    list_display = ["name", "shown_flow", "agents", "version", "updated_at", "state"]
     list_filter = [StateFilter]
-    search_fields = ["name"]
     ordering = ["-updated_at"]
     actions = ["export_selected", "delete_teams", "restore_teams"]
-
-    @admin.display(description="flow")
-    def shown_flow(self, team: Team) -> str:
-        return " → ".join(team.flow) or "-"
 
     @admin.display(description="agents")
     def agents(self, team: Team) -> int:
         return len(team.config.get("agents") or [])
-
-    @admin.display(description="state")
-    def state(self, team: Team) -> str:
-        return "deleted" if team.is_deleted else "live"
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return super().has_change_permission(request, obj) and not (obj and obj.is_deleted)

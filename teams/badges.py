@@ -19,6 +19,8 @@ def stamp(at: datetime | None, without: str = "-") -> SafeString:
     return format_html('<span class="tb-nowrap">{}</span>', moment(at, without))
 
 
-def moment(at: datetime | None, without: str = "-") -> str:
-    """A moment as the admin writes it everywhere; the admin's times are UTC."""
-    return f"{at:%Y-%m-%d %H:%M} UTC" if at else without
+def moment(at: datetime | None, without: str = "-", *, seconds: bool = False) -> str:
+    """A moment as the admin writes it everywhere, `2026-11-27 10:40 UTC`; the admin's times are UTC."""
+    if at is None:
+        return without
+    return f"{at:%Y-%m-%d %H:%M:%S} UTC" if seconds else f"{at:%Y-%m-%d %H:%M} UTC"

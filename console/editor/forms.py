@@ -18,6 +18,7 @@ from console.editor.placing import agent_field, inside, said
 from console.editor.shape import EXTRA, agents_of, on_top, team_values
 from console.editor.typed import FILL, as_form, filled_with, is_whole, read_config
 from teams.audit_words import who
+from teams.badges import moment
 from teams.canonical import canonical_json
 from teams.errors import Invalid, Located, PreconditionFailed, TeamBuilderError
 from teams.forms import ServiceForm, differences, in_reading_order, prepared_for
@@ -227,7 +228,7 @@ class TeamEditorForm(TeamFields, ServiceForm):
         row = versions.filter(version=seen).first() if seen else None
         base = in_reading_order(row.config) if row else None
         saves = [
-            f"{who(save.actor)} saved version {save.version} on {save.history_date:%Y-%m-%d %H:%M} UTC"
+            f"{who(save.actor)} saved version {save.version} on {moment(save.history_date)}"
             + (f": {save.history_change_reason}" if save.history_change_reason else ".")
             for save in versions.filter(version__gt=seen if row else team.version - 1)
         ]

@@ -14,12 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from config.embedded.ports import any_free
 from tests import factories
 from tests.chromium import CHROMIUM, MISSING, launch, watched
 from tests.factories import Person
+from tests.fakes import FakeLLMServer
 
 _ROOT = Path(__file__).resolve().parents[2]
 
@@ -98,3 +100,12 @@ def shot(page: Page) -> Any:
             page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
 
     return take
+
+
+@pytest.fixture
+def model(monkeypatch: Any) -> Iterator[FakeLLMServer]:
+    """A model of this process; runs that it carries ask it."""
+    with FakeLLMServer() as server:
+        provider = {"openai": {"base_url": server.base_url, "api_key": "test", "models": {}}}
+        monkeypatch.setattr(settings, "LLM_PROVIDERS", provider)
+        yield server

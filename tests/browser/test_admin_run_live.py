@@ -1,14 +1,9 @@
 """A run's page follows the run: words as they come, a call approved from the page, and the same without a stream."""
 
-import os
 import re
 import threading
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-import pytest
-from django.conf import settings
 from playwright.sync_api import Page, expect
 
 from executions import runtime
@@ -19,25 +14,6 @@ from tests.integration.executions.tool_runs import Notebook, ToolRun, offered
 
 NOTE = ("Post_Note", '{"text": "<b>hello</b>"}')
 SLOW_MS = 3000
-
-
-@pytest.fixture
-def model(monkeypatch: Any) -> Iterator[FakeLLMServer]:
-    with FakeLLMServer() as server:
-        provider = {"openai": {"base_url": server.base_url, "api_key": "test", "models": {}}}
-        monkeypatch.setattr(settings, "LLM_PROVIDERS", provider)
-        yield server
-
-
-@pytest.fixture
-def shot(page: Page) -> Any:
-    """`shot("name")` writes a picture when SHOTS names a folder."""
-
-    def take(name: str) -> None:
-        if folder := os.environ.get("SHOTS"):
-            page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
-
-    return take
 
 
 def carried() -> threading.Thread:

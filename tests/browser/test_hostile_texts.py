@@ -1,10 +1,7 @@
 """In a world of hostile texts a real browser runs none of them: not on the pages, not as a model's words stream in."""
 
-from collections.abc import Iterator
 from typing import Any
 
-import pytest
-from django.conf import settings
 from playwright.sync_api import Page, expect
 
 from teams.tenancy import tenant
@@ -14,14 +11,6 @@ from tests.browser.test_admin_run_live import SLOW_MS, carried
 from tests.fakes import FakeLLMServer
 from tests.integration.admin.test_hostile_texts import hostile
 from tests.integration.executions.tool_runs import Notebook, ToolRun, offered
-
-
-@pytest.fixture
-def model(monkeypatch: Any) -> Iterator[FakeLLMServer]:
-    with FakeLLMServer() as server:
-        provider = {"openai": {"base_url": server.base_url, "api_key": "test", "models": {}}}
-        monkeypatch.setattr(settings, "LLM_PROVIDERS", provider)
-        yield server
 
 
 def nothing_ran(page: Page) -> None:
