@@ -70,6 +70,7 @@ def test_nothing_hostile_runs_in_a_browser(page: Page, alice: Any, sign_in: Any,
         nothing_ran(page)
         ask.get_by_role("button", name="Approve").click()
         expect(page.locator("#run-asks section")).to_have_count(0)
+        expect(page.locator("#run-mode")).to_have_text("live")  # words are told to those who listen
         worker = carried()
         expect(page.locator("#run-words")).to_contain_text(f"<{xss.MARK}")
         nothing_ran(page)
