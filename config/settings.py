@@ -113,10 +113,8 @@ DB_POOL_SIZE = env.int("DB_POOL_SIZE", default=16)
 def _database(url: str, *, pooled: bool) -> dict[str, Any]:
     """Return one DATABASES entry; pooled connections are given back after each unit of work (durability rule 8)."""
     config: dict[str, Any] = dict(env.db_url_config(url))
+    config["ENGINE"] = "teams.postgresql"  # Django's, on a pool that gets over a restart at once
     config["CONN_MAX_AGE"] = 0
-    config["CONN_HEALTH_CHECKS"] = (
-        pooled  # a connection that died with a PostgreSQL restart is replaced, not handed out
-    )
     options: dict[str, Any] = {
         **config.get("OPTIONS", {}),
         "connect_timeout": 5,

@@ -5,7 +5,6 @@ django.db.OperationalError or InterfaceError when PostgreSQL is away.
 """
 
 import atexit
-import select
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -17,9 +16,9 @@ import orjson
 import psycopg
 from django.conf import settings
 from django.db import connection
-from psycopg_pool import ConnectionPool
 
 from executions.faults import faultpoint
+from teams.postgresql.pool import LastingPool
 
 PATIENCE_SECONDS = 2
 """How long a claimable run waits before it is rung again."""
@@ -151,7 +150,7 @@ def settle_day(tenant_id: UUID, day: date, had: tuple[int, Decimal | None], took
 def _call(statement: str, *args: Any) -> list[tuple[Any, ...]]:
     with connection.wrap_database_errors:
         pool = _pool()
-        hot = _alive(pool)
+        hot = pool.getconn()
         try:
             return hot.execute(statement, args, prepare=True).fetchall()
         finally:
@@ -159,14 +158,13 @@ def _call(statement: str, *args: Any) -> list[tuple[Any, ...]]:
 
 
 @cache
-def _pool() -> ConnectionPool[psycopg.Connection[tuple[Any, ...]]]:
+def _pool() -> LastingPool:
     """Connections of the hot path alone, apart from Django's: always in autocommit, so that a call is one round trip.
 
-    Django's own bind arguments into the text of a statement, which leaves nothing to prepare, and are asked a
-    question before each use.
+    Django's own bind arguments into the text of a statement, which leaves nothing to prepare.
     """
     params = {**connection.get_connection_params(), "autocommit": True, "cursor_factory": psycopg.Cursor}
-    pool = ConnectionPool(
+    pool = LastingPool(
         kwargs=params,
         min_size=1,
         max_size=settings.DB_POOL_SIZE or 1,
@@ -177,24 +175,6 @@ def _pool() -> ConnectionPool[psycopg.Connection[tuple[Any, ...]]]:
     )
     atexit.register(pool.close)
     return pool
-
-
-def _alive(pool: ConnectionPool[psycopg.Connection[tuple[Any, ...]]]) -> psycopg.Connection[tuple[Any, ...]]:
-    """A connection that is not known to be dead. Not the pool's own `check`: it rests a second after the first that
-    fails, then two, four and eight, and a restart of PostgreSQL leaves a pool full of them."""
-    while True:
-        hot = pool.getconn()
-        if not _died(hot):
-            return hot
-        hot.close()  # the pool would keep it, and hand it out again and again: nobody has told libpq yet
-        pool.putconn(hot)  # a new one takes its place
-
-
-def _died(idle: psycopg.Connection[Any]) -> bool:
-    """A connection that rests has nothing to say: one that can be read has been closed, by a restart of PostgreSQL."""
-    poll = select.poll()
-    poll.register(idle.fileno(), select.POLLIN)
-    return bool(poll.poll(0))
 
 
 def give_back() -> None:

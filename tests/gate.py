@@ -10,15 +10,18 @@ from config.embedded.ports import LOOPBACK
 
 
 class Gate:
-    """Passes TCP connections on to `port`. `cut()` breaks those there are and takes no new ones until `open()`."""
+    """Passes TCP connections on to `port`. `cut()` breaks those there are and takes no new ones until `open()`;
+    `refused` counts those that came meanwhile."""
 
     def __init__(self, port: int) -> None:
         self.behind = port
+        self.refused = 0
         self._listening = socket.create_server((LOOPBACK, 0))
         self.port: int = self._listening.getsockname()[1]
         self._passes = threading.Event()
         self._passes.set()
         self._open: list[socket.socket] = []
+        self._turning = threading.Lock()  # none slips through while it is being cut
 
     def __enter__(self) -> Self:
         threading.Thread(target=self._accept, name="gate", daemon=True).start()
@@ -31,12 +34,13 @@ class Gate:
 
     def cut(self) -> None:
         """Break all connections, as a server does that goes down."""
-        self._passes.clear()
-        for end in self._open:
-            with suppress(OSError):
-                end.shutdown(socket.SHUT_RDWR)
-            end.close()
-        self._open.clear()
+        with self._turning:
+            self._passes.clear()
+            for end in self._open:
+                with suppress(OSError):
+                    end.shutdown(socket.SHUT_RDWR)
+                end.close()
+            self._open.clear()
 
     def open(self) -> None:
         """Take connections again."""
@@ -46,13 +50,18 @@ class Gate:
         with suppress(OSError):  # the gate was closed for good
             while True:
                 near, _ = self._listening.accept()
-                if not self._passes.is_set():
-                    near.close()
-                    continue
-                far = socket.create_connection((LOOPBACK, self.behind))
-                self._open += [near, far]
-                for source, target in ((near, far), (far, near)):
-                    threading.Thread(target=_pump, args=(source, target), daemon=True).start()
+                self._pass(near)
+
+    def _pass(self, near: socket.socket) -> None:
+        with self._turning:
+            if not self._passes.is_set():
+                near.close()
+                self.refused += 1
+                return
+            far = socket.create_connection((LOOPBACK, self.behind))
+            self._open += [near, far]
+        for source, target in ((near, far), (far, near)):
+            threading.Thread(target=_pump, args=(source, target), daemon=True).start()
 
 
 def _pump(source: socket.socket, target: socket.socket) -> None:

@@ -1,0 +1,1 @@
+"""Django's PostgreSQL backend on a pool that gets over an outage at once."""
