@@ -21,6 +21,7 @@ from teams.errors import Conflict
 from teams.models import Tenant
 from teams.proposals import UnfilledRoles
 from teams.spec import AgentSpec, ModelRef, TeamSpec, flow_roles, unfilled_roles
+from teams.tenancy import ask
 from teams.tenancy import tenant as scope
 
 ModelName = tuple[str, str]
@@ -54,9 +55,8 @@ class Own:
 
 def own_of(tenant_id: UUID) -> Own:
     """Return the tenant and its switches, and its templates by role: the defaults first, then its own, which win."""
-    with scope(tenant_id), connection.cursor() as cursor:
-        cursor.execute(_OWN, [tenant_id])
-        slug, name, is_active, default_model, off, templates, platform_keys, rows = cursor.fetchone()
+    ((found,),) = ask(tenant_id, (_OWN, [tenant_id]))
+    slug, name, is_active, default_model, off, templates, platform_keys, rows = found
     tenant = Tenant(id=tenant_id, slug=slug, name=name, is_active=is_active, default_model=default_model)
     accounts = own_accounts.just_read(tenant_id, platform_keys, rows)
     if not templates:
