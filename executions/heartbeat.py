@@ -46,7 +46,7 @@ class Service(threading.Thread):
                     self._beats(connection)
             except psycopg.Error as error:
                 logger.warning("%s: %s; trying again", self.name, str(error).strip())
-                self.stopped.wait(1.0)
+                self.stopped.wait(min(1.0, self.seconds))
 
     def _beats(self, connection: psycopg.Connection[Any]) -> None:
         while not self.stopped.is_set():
