@@ -86,4 +86,4 @@ class Heartbeat(Service):
             prepare=True,
         ).fetchall()
         faultpoint("after_heartbeat")
-        worker.renewed(sent_at, rows)
+        worker.renewed(sent_at, held, rows)

@@ -22,7 +22,6 @@ class Hold:
     execution_id: UUID
     tenant_id: UUID
     fence: int
-    taken: float
     until: float
     cancelled: bool = False
     lost: bool = False
@@ -40,10 +39,9 @@ class Worker:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def take(self, claimed: Claimed, asked_at: float) -> Hold:
-        """Hold a claimed run. Its lease counts from when the claim was sent, not from its answer; it counts as
-        held from now on, since a heartbeat sent during the claim cannot have seen it."""
+        """Hold a claimed run. Its lease counts from when the claim was sent, not from its answer."""
         until = asked_at + settings.LEASE_SECONDS
-        hold = Hold(claimed.execution_id, claimed.tenant_id, claimed.fence, time.monotonic(), until)
+        hold = Hold(claimed.execution_id, claimed.tenant_id, claimed.fence, until)
         with self._lock:
             self._holds[(hold.execution_id, hold.fence)] = hold
         return hold
@@ -58,18 +56,19 @@ class Worker:
         with self._lock:
             return list(self._holds.values())
 
-    def renewed(self, sent_at: float, rows: Iterable[tuple[UUID, int, bool]]) -> None:
+    def renewed(self, sent_at: float, asked: Iterable[Hold], rows: Iterable[tuple[UUID, int, bool]]) -> None:
         """Take in a heartbeat's answer: (execution, fence, cancel asked for) of every lease the database renewed.
 
-        A run held since before the statement that is missing from it has been taken away.
+        A run that was asked for and is missing from it has been taken away. Nothing is said of one that was not asked
+        for: it was claimed meanwhile, however short before the statement was sent.
         """
         alive = {(execution_id, fence): cancel for execution_id, fence, cancel in rows}
-        for hold in self.holds():
+        for hold in asked:
             key = (hold.execution_id, hold.fence)
             if key in alive:
                 hold.until = sent_at + settings.LEASE_SECONDS
                 hold.cancelled = hold.cancelled or alive[key]
-            elif hold.taken < sent_at:
+            else:
                 hold.lost = True
 
     def check(self, hold: Hold) -> None:

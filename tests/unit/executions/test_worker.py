@@ -1,12 +1,16 @@
 """What a worker believes it holds, after what a heartbeat brings back."""
 
+import socket
 import time
+from types import SimpleNamespace
 from uuid import uuid4
 
+import orjson
 import pytest
 
 from executions.control import Cancelled, Fenced, Released
 from executions.engine import Claimed
+from executions.heartbeat import Heartbeat
 from executions.worker import Hold, Worker
 
 
@@ -20,7 +24,7 @@ def test_a_heartbeat_renews_what_it_reports():
     hold = held(worker)
     before = hold.until
     sent = time.monotonic() + 1
-    worker.renewed(sent, [(hold.execution_id, hold.fence, False)])
+    worker.renewed(sent, worker.holds(), [(hold.execution_id, hold.fence, False)])
     assert hold.until > before
     worker.check(hold)
 
@@ -28,7 +32,7 @@ def test_a_heartbeat_renews_what_it_reports():
 def test_a_run_missing_from_a_later_heartbeat_is_lost():
     worker = Worker(1)
     hold = held(worker)
-    worker.renewed(time.monotonic(), [])
+    worker.renewed(time.monotonic(), worker.holds(), [])
     with pytest.raises(Fenced):
         worker.check(hold)
 
@@ -36,18 +40,45 @@ def test_a_run_missing_from_a_later_heartbeat_is_lost():
 def test_a_run_claimed_while_a_heartbeat_was_under_way_is_not_lost():
     """The claim was sent before the heartbeat and answered after it: the heartbeat cannot have seen the run."""
     worker = Worker(1)
-    asked_at = time.monotonic()
-    heartbeat_sent = time.monotonic()
-    claimed = Claimed(uuid4(), uuid4(), 1, 1, 0, {}, None, None, {}, uuid4())
-    hold = worker.take(claimed, asked_at)
-    worker.renewed(heartbeat_sent, [])
+    asked_for = worker.holds()
+    hold = held(worker)
+    worker.renewed(time.monotonic(), asked_for, [])
     worker.check(hold)
+
+
+class Claiming:
+    """A database that renews what it is asked for, while this process claims another run just before it is asked."""
+
+    def __init__(self, worker: Worker) -> None:
+        self.worker = worker
+        self.hold = held(worker)
+
+    def __call__(self) -> str:
+        self.claimed = held(self.worker)
+        return "host"
+
+    def execute(self, _statement, parameters, prepare):
+        assert prepare
+        asked = orjson.loads(parameters[2])["held"]
+        holds = [hold for hold in (self.hold, self.claimed) if str(hold.execution_id) in asked]
+        return SimpleNamespace(fetchall=lambda: [(hold.execution_id, hold.fence, False) for hold in holds])
+
+
+def test_a_run_claimed_while_a_heartbeat_is_put_together_is_not_lost(monkeypatch):
+    """The list of holds is read, then a run is claimed, then the statement is sent. Told lost, the run would stand
+    still for a whole lease, and three times of it are a quarantine."""
+    worker = Worker(2)
+    database = Claiming(worker)
+    monkeypatch.setattr(socket, "gethostname", database)
+    Heartbeat(worker).beat(database)
+    worker.check(database.hold)
+    worker.check(database.claimed)
 
 
 def test_an_old_fence_does_not_count():
     worker = Worker(1)
     hold = held(worker)
-    worker.renewed(time.monotonic(), [(hold.execution_id, hold.fence + 1, False)])
+    worker.renewed(time.monotonic(), worker.holds(), [(hold.execution_id, hold.fence + 1, False)])
     with pytest.raises(Fenced):
         worker.check(hold)
 
@@ -66,7 +97,7 @@ def test_cancel_and_drain_are_told_apart():
     worker.draining = True
     with pytest.raises(Released):
         worker.check(hold)
-    worker.renewed(time.monotonic(), [(hold.execution_id, hold.fence, True)])
+    worker.renewed(time.monotonic(), worker.holds(), [(hold.execution_id, hold.fence, True)])
     with pytest.raises(Cancelled):
         worker.check(hold)
 
