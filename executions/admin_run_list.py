@@ -34,6 +34,7 @@ from teams.spreadsheet import harmless
 
 _BULK: Final = 200
 _TEAMS_SEARCHED: Final = 50
+_INPUTS_SEARCHED: Final = 2000
 _EXCERPT: Final = 200
 _HEAVY: Final = ("resolved_spec", "result", "idempotency_hash", "team__config", "team__pending_proposal")
 _STATES: Final = {
@@ -58,6 +59,13 @@ class Excerpt(models.Func):
     """The beginning of a JSON value as text, so that a list does not read whole inputs."""
 
     template = f"left(%(expressions)s #>> '{{}}', {_EXCERPT})"
+    output_field = models.TextField()
+
+
+class Text(models.Func):
+    """A JSON value as text."""
+
+    template = "(%(expressions)s #>> '{}')"
     output_field = models.TextField()
 
 
@@ -104,7 +112,10 @@ class RunList(WideRows, ReadOnlyAdmin):
     narrowed_by = ("status",)
     list_select_related = ["team"]
     search_fields = ["id"]
-    search_help_text = "A run's id or the beginning of it, or a team's name"
+    search_help_text = (
+        "A run's id or the beginning of it, a team's name, or words of the question (of the newest "
+        f"{number(_INPUTS_SEARCHED)} runs that the filters leave)"
+    )
     ordering = ["-created_at", "id"]
     not_listed = (*_HEAVY, "input", "display", "error")
     actions = ["cancel_runs", "run_again", "release_runs"]
@@ -122,15 +133,19 @@ class RunList(WideRows, ReadOnlyAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: models.QuerySet[Any], search_term: str
     ) -> tuple[models.QuerySet[Any], bool]:
-        """By the beginning of an id, else by the team's name: both are found by an index."""
+        """By the beginning of an id, else by the team's name, both found by an index, and by what was asked: no index
+        holds that, which every run would pay for, so the newest alone are read."""
         term = search_term.strip()
         if not term:
             return queryset, False
         if bounds := _id_range(term):
             return queryset.filter(id__range=bounds), False
-        found = Team.objects.filter(name__icontains=term).values_list("tenant_id", "id")[:_TEAMS_SEARCHED]
-        tenants, teams = zip(*found, strict=True) if found else ((), ())
-        return queryset.filter(tenant_id__in=set(tenants), team_id__in=teams), False
+        named = Team.objects.filter(name__icontains=term).values_list("tenant_id", "id")[:_TEAMS_SEARCHED]
+        tenants, teams = zip(*named, strict=True) if named else ((), ())
+        newest = queryset.order_by(*self.ordering).values("pk")[:_INPUTS_SEARCHED]
+        asked = Execution.objects.filter(pk__in=newest).annotate(text=Text("input")).filter(text__icontains=term)
+        of_team = models.Q(tenant_id__in=set(tenants), team_id__in=teams)
+        return queryset.filter(of_team | models.Q(pk__in=list(asked.values_list("pk", flat=True)))), False
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         export = f"{self.page_url('export')}?{request.GET.urlencode()}"

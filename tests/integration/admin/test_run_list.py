@@ -7,6 +7,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from executions import admin_run_list
 from executions.models import Execution, Status
 from teams import changelists
 from teams.tenancy import tenant
@@ -80,6 +81,22 @@ def test_filters_are_in_the_address(alice: Any, vera: Any, team: Any, signed_in:
     assert "e=1" in browser.get(f"{LIST}?from=tomorrow").url
     assert listed(browser, f"?q={str(failed.id)[:13]}") == {str(failed.id)}
     assert listed(browser, "?q=slat") == {str(queued.id)}
+
+
+def test_search_finds_what_was_asked_of_the_newest_that_the_filters_leave(
+    alice: Any, vera: Any, charlie: Any, team: Any, signed_in: Any, monkeypatch: Any
+) -> None:
+    theirs = factories.team(charlie)
+    runs(charlie, theirs, 1, input="red shoes")
+    (old,) = runs(alice, team, 1, input="Compare RED 50% shoes", status=Status.FAILED)
+    (new,) = runs(alice, team, 1, input={"topic": "bored of hats"})
+    browser = signed_in(vera)
+    assert listed(browser, "?q=red") == {str(old.id), str(new.id)}
+    assert listed(browser, "?q=red+50%25+s") == {str(old.id)}
+    assert listed(browser, "?q=red_50") == set()
+    monkeypatch.setattr(admin_run_list, "_INPUTS_SEARCHED", 1)
+    assert listed(browser, "?q=red") == {str(new.id)}
+    assert listed(browser, "?q=red&state=failed") == {str(old.id)}
 
 
 def test_many_rows_are_counted_up_to_a_bound(
