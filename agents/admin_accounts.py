@@ -1,7 +1,7 @@
 """Provider accounts and tool credentials in the admin: secrets are typed in and never shown."""
 # ruff: noqa: ARG002 - the signatures are Django's
 
-from collections.abc import Callable
+from functools import partial
 from typing import Any, ClassVar, Final
 
 from django import forms
@@ -28,9 +28,10 @@ from teams.access import Actor
 from teams.adminbase import acting
 from teams.badges import badge, stamp
 from teams.errors import Forbidden
-from teams.forms import ReasonForm, ServiceForm
-from teams.modeladmin import TenantModelAdmin, attempt
+from teams.forms import ServiceForm
+from teams.modeladmin import TenantModelAdmin
 from teams.models import PlatformKeys
+from teams.objectpages import attempt
 from teams.services import MAX_REASON
 
 _HOSTS_SHOWN: Final = 3
@@ -172,23 +173,18 @@ class _SecretAdmin(TenantModelAdmin):
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """The form has stored the row."""
 
-    def drop(self, request: HttpRequest, row: Any, reason: str) -> Callable[[], None]:
-        """Return the call that deletes a row."""
+    def drop(self, actor: Actor, row: Any, *, reason: str) -> None:
+        """Delete a row."""
         raise NotImplementedError
 
     def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
         """Confirm and drop it."""
-        self.writer(request)
-        row = self.found(request, object_id)
-        form = ReasonForm(request.POST or None)
-        if request.method == "POST" and form.is_valid():
-            attempt(request, self.drop(request, row, form.cleaned_data["reason"]))
-            messages.success(request, f"{row} is gone.")
-            return self.back_to_list()
-        consequences = [self.gone, "The secret cannot be brought back."]
-        return self.confirm(
-            request, row, title=f"Delete {row}?", consequences=consequences, button="Delete", form=form, danger=True
-        )
+        actor, row = self.writer(request), self.found(request, object_id)
+        lines = [self.gone, "The secret cannot be brought back."]
+        return self.ask_and_change(
+            request, row, partial(self.drop, actor, row), done=f"{row} is gone.", back=self.back_to_list(),
+            title=f"Delete {row}?", consequences=lines, button="Delete", danger=True,
+        )  # fmt: skip
 
 
 class ProviderAccountAdmin(_SecretAdmin):
@@ -202,8 +198,8 @@ class ProviderAccountAdmin(_SecretAdmin):
     fixed = ("provider",)
     gone = "The platform's key is used from now on, unless the tenant forbids that."
 
-    def drop(self, request: HttpRequest, row: Any, reason: str) -> Callable[[], None]:
-        return lambda: account_delete(actor=self.writer(request), account_id=row.pk, reason=reason)
+    def drop(self, actor: Actor, row: ProviderAccount, *, reason: str) -> None:
+        account_delete(actor=actor, account_id=row.pk, reason=reason)
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         actor = acting(request)
@@ -251,8 +247,8 @@ class ToolCredentialAdmin(_SecretAdmin):
         beyond = len(row.hosts) - _HOSTS_SHOWN
         return ", ".join(row.hosts[:_HOSTS_SHOWN]) + (f" and {beyond} more" if beyond > 0 else "")
 
-    def drop(self, request: HttpRequest, row: Any, reason: str) -> Callable[[], None]:
-        return lambda: credential_delete(actor=self.writer(request), credential_id=row.pk, reason=reason)
+    def drop(self, actor: Actor, row: ToolCredential, *, reason: str) -> None:
+        credential_delete(actor=actor, credential_id=row.pk, reason=reason)
 
 
 admin.site.register(ProviderAccount, ProviderAccountAdmin)

@@ -3,12 +3,11 @@
 
 import csv
 import io
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Iterator
 from typing import Any, Final
 from uuid import UUID
 
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.contrib.admin.utils import quote
 from django.db import models
 from django.http import HttpRequest, HttpResponse
@@ -27,12 +26,10 @@ from teams.audit_words import who
 from teams.badges import stamp
 from teams.changelists import MOST_COUNTED, WideRows
 from teams.errors import Forbidden
-from teams.forms import ReasonForm
-from teams.modeladmin import ReadOnlyAdmin, attempt
+from teams.modeladmin import ReadOnlyAdmin
 from teams.models import Team
 from teams.spreadsheet import harmless
 
-_BULK: Final = 200
 _TEAMS_SEARCHED: Final = 50
 _INPUTS_SEARCHED: Final = 2000
 _EXCERPT: Final = 200
@@ -198,7 +195,7 @@ class RunList(WideRows, ReadOnlyAdmin):
         def cancel(run: Execution, reason: str) -> Any:
             return execution_cancel(actor=required_actor(request, "executions:run"), execution_id=run.id, reason=reason)
 
-        return self._bulk(request, queryset, cancel, "Cancel", _CANCELLING)
+        return self.ask_and_change_each(request, queryset, cancel, "Cancel", _CANCELLING)
 
     @admin.action(permissions=["run"], description="Run selected again (new runs)")
     def run_again(self, request: HttpRequest, queryset: models.QuerySet[Any]) -> HttpResponse | None:
@@ -207,7 +204,7 @@ class RunList(WideRows, ReadOnlyAdmin):
             actor = required_actor(request, "executions:run")
             return execution_start(actor=actor, team_id=run.team_id, **more)
 
-        return self._bulk(request, queryset, again, "Run again", _AGAIN)
+        return self.ask_and_change_each(request, queryset, again, "Run again", _AGAIN)
 
     @admin.action(permissions=["run"], description="Release selected quarantined runs")
     def release_runs(self, request: HttpRequest, queryset: models.QuerySet[Any]) -> HttpResponse | None:
@@ -215,30 +212,7 @@ class RunList(WideRows, ReadOnlyAdmin):
             actor = required_actor(request, "executions:run")
             return execution_release(actor=actor, execution_id=run.id, reason=reason)
 
-        return self._bulk(request, queryset, release, "Release", _RELEASING)
-
-    def _bulk(
-        self,
-        request: HttpRequest,
-        queryset: models.QuerySet[Any],
-        change: Callable[[Execution, str], Any],
-        verb: str,
-        consequences: tuple[str, ...],
-    ) -> HttpResponse | None:
-        runs = list(queryset[: _BULK + 1])
-        form = ReasonForm(request.POST if "confirmed" in request.POST else None)
-        if len(runs) > _BULK:
-            messages.error(request, f"At most {_BULK} runs at once.")
-            return None
-        if form.is_valid():
-            reason = form.cleaned_data["reason"]
-            done = [attempt(request, partial(change, run, reason)) for run in runs]
-            messages.success(request, f"{verb}: done for {sum(map(bool, done))} of {len(runs)} runs.")
-            return None
-        title = f"{verb} {len(runs)} run{'s' if len(runs) != 1 else ''}?"
-        more: Any = {"objects": runs, "action": request.POST.get("action", ""), "form": form}
-        page = "admin/confirm.html"
-        return self.page(request, page, title=title, consequences=consequences, button=verb, **more)
+        return self.ask_and_change_each(request, queryset, release, "Release", _RELEASING)
 
     # --- export ---
 

@@ -1,5 +1,6 @@
 """Runs in the admin: rows a machine writes; people look, start, cancel and try again through the services."""
 
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -17,8 +18,6 @@ from executions.budgets import Limits
 from executions.models import OPEN, Execution, Status
 from executions.services import execution_cancel, execution_raise_budget, execution_retry
 from teams.adminbase import acting, required_actor
-from teams.forms import ReasonForm
-from teams.modeladmin import attempt
 
 _FITTING = {
     "cancel": OPEN,
@@ -107,24 +106,23 @@ class ExecutionAdmin(RunList, LivePages, StartPages):
     def resolve_page(self, request: HttpRequest, object_id: UUID) -> HttpResponse:
         """Ask what became of a tool call whose worker was lost."""
         actor, run = required_actor(request, DECIDE), self.found(request, object_id)
-        keys, button = [step.key for step in unknown_steps_of(run)], self.object_pages["resolve"]
-        form = ResolveForm(keys, request.POST or None)
-        if request.method == "POST" and form.is_valid():
-            given = form.cleaned_data
-            said = {"key": given["step"], "outcome": given["outcome"], "note": given["note"]}
-            if attempt(request, lambda: step_resolve(actor=actor, execution_id=run.id, **said)):
-                messages.success(request, "What became of the call is recorded.")
-            return self.back_to(run.id)
-        return self.confirm(request, run, title=button, consequences=_ENDING["resolve"], button="Record", form=form)
+        form = ResolveForm([step.key for step in unknown_steps_of(run)], request.POST or None)
+        return self.ask_and_change(
+            request,
+            run,
+            lambda step, **said: step_resolve(actor=actor, execution_id=run.id, key=step, **said),
+            form=form,
+            done="What became of the call is recorded.",
+            back=self.back_to(run.id),
+            title=self.object_pages["resolve"],
+            consequences=_ENDING["resolve"],
+            button="Record",
+        )
 
     def _end(self, request: HttpRequest, object_id: UUID, name: str, service: Any, done: str) -> HttpResponse:
         actor, run = required_actor(request, "executions:run"), self.found(request, object_id)
-        form, button = ReasonForm(request.POST or None), self.object_pages[name]
-        if request.method == "POST" and form.is_valid():
-            reason = form.cleaned_data["reason"]
-            if attempt(request, lambda: service(actor=actor, execution_id=run.id, reason=reason)):
-                messages.success(request, done)
-            return self.back_to(run.id)
-        return self.confirm(
-            request, run, title=f"{button}: run of {run.team}", consequences=_ENDING[name], button=button, form=form
-        )
+        button = self.object_pages[name]
+        return self.ask_and_change(
+            request, run, partial(service, actor=actor, execution_id=run.id), done=done, back=self.back_to(run.id),
+            title=f"{button}: run of {run.team}", consequences=_ENDING[name], button=button,
+        )  # fmt: skip

@@ -1,7 +1,7 @@
 """Schedules in the admin: made, changed, paused, run and deleted through the services."""
 # ruff: noqa: ARG002 - the signatures are Django's
 
-from collections.abc import Callable
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -17,8 +17,9 @@ from executions.admin_fields import TeamField
 from executions.admin_start import read_input, written_input
 from executions.schedule_models import Outcome, Schedule
 from teams.badges import Look, badge, stamp
-from teams.forms import ReasonForm, ServiceForm
-from teams.modeladmin import TenantModelAdmin, attempt
+from teams.forms import ServiceForm
+from teams.modeladmin import TenantModelAdmin
+from teams.objectpages import attempt
 from teams.services import MAX_REASON
 
 _FIELDS = ["name", "team", "cron", "time_zone", "overlap", "input", "enabled"]
@@ -144,35 +145,19 @@ class ScheduleAdmin(TenantModelAdmin):
         return self._switch(request, object_id, "Resume", "It goes on from its next time; missed slots do not run.",
                             enabled=True)  # fmt: skip
 
+    def _switch(self, request: HttpRequest, object_id: UUID, button: str, line: str, *, enabled: bool) -> HttpResponse:
+        actor, row = self.writer(request), self.found(request, object_id)
+        switch = partial(schedules.schedule_change, actor=actor, schedule_id=row.id, fields={"enabled": enabled})
+        return self.ask_and_change(
+            request, row, switch, done=f"{button}: {row} - done.", back=self.back_to(row.id),
+            title=f"{button} {row}?", consequences=[line], button=button,
+        )  # fmt: skip
+
     def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
         """Confirm and delete."""
         actor, row = self.writer(request), self.found(request, object_id)
-
-        def delete(reason: str) -> bool:
-            schedules.schedule_delete(actor=actor, schedule_id=row.id, reason=reason)
-            return True
-
-        return self._confirmed(request, row, "Delete", "Its runs and its history stay.", delete, danger=True)
-
-    def _switch(self, request: HttpRequest, object_id: UUID, button: str, line: str, *, enabled: bool) -> HttpResponse:
-        actor, row = self.writer(request), self.found(request, object_id)
-
-        def switch(reason: str) -> Schedule:
-            given = {"enabled": enabled}
-            return schedules.schedule_change(actor=actor, schedule_id=row.id, fields=given, reason=reason)
-
-        return self._confirmed(request, row, button, line, switch)
-
-    def _confirmed(
-        self, request: HttpRequest, row: Schedule, button: str, line: str, change: Callable[[str], object],
-        *, danger: bool = False,
-    ) -> HttpResponse:  # fmt: skip
-        form = ReasonForm(request.POST or None)
-        if request.method == "POST" and form.is_valid():
-            reason = form.cleaned_data["reason"]
-            if attempt(request, lambda: change(reason)):
-                messages.success(request, f"{button}: {row} - done.")
-            return self.back_to_list() if danger else self.back_to(row.id)
-        return self.confirm(
-            request, row, title=f"{button} {row}?", consequences=[line], button=button, form=form, danger=danger
-        )
+        delete = partial(schedules.schedule_delete, actor=actor, schedule_id=row.id)
+        return self.ask_and_change(
+            request, row, delete, done=f"Delete: {row} - done.", back=self.back_to_list(),
+            title=f"Delete {row}?", consequences=["Its runs and its history stay."], button="Delete", danger=True,
+        )  # fmt: skip

@@ -22,8 +22,9 @@ from teams import strict_json
 from teams.access import Actor
 from teams.adminbase import required_actor
 from teams.errors import Invalid, TeamBuilderError
-from teams.modeladmin import ReadOnlyAdmin, sentence
+from teams.modeladmin import ReadOnlyAdmin
 from teams.models import Team
+from teams.objectpages import sentence
 from teams.picture import flow_svg, nodes_of
 from teams.services import team_get
 

@@ -4,7 +4,7 @@
 from typing import Any
 from uuid import UUID
 
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.db import models
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
@@ -19,8 +19,7 @@ from teams.adminbase import required_actor
 from teams.badges import Look, badge, moment, stamp
 from teams.changelists import WideRows
 from teams.errors import Forbidden
-from teams.forms import ReasonForm
-from teams.modeladmin import ReadOnlyAdmin, attempt
+from teams.modeladmin import ReadOnlyAdmin
 
 _CONSEQUENCES = {
     "approve": ("The call is made with exactly these arguments.", "The run goes on once all that it asked is decided."),
@@ -126,20 +125,19 @@ class ApprovalAdmin(WideRows, ReadOnlyAdmin):
 
     def _decide(self, request: HttpRequest, object_id: UUID, name: str) -> HttpResponse:
         actor, approval = required_actor(request, DECIDE), self.found(request, object_id)
-        form, button = ReasonForm(request.POST or None), self.object_pages[name]
-        if request.method == "POST" and form.is_valid():
-            note, approve = form.cleaned_data["reason"], name == "approve"
-            decided = attempt(
-                request, lambda: approval_decide(actor=actor, approval_id=approval.id, approve=approve, note=note)
-            )
-            if decided:
-                messages.success(request, f"The call of {approval.tool} is {decided.decision}.")
-            if request.POST.get(BACK) == "run":
-                return HttpResponseRedirect(reverse("admin:executions_execution_change", args=[approval.execution_id]))
-            return self.back_to(approval.id)
-        title = f"{button}: {approval.tool} for {approval.role}"
-        consequences = (*_CONSEQUENCES[name], f"Arguments: {approval.args}")
-        return self.confirm(request, approval, title=title, consequences=consequences, button=button, form=form)
+        approve, button = name == "approve", self.object_pages[name]
+        decided = Decision.APPROVED if approve else Decision.REJECTED
+        run = reverse("admin:executions_execution_change", args=[approval.execution_id])
+        return self.ask_and_change(
+            request,
+            approval,
+            lambda reason: approval_decide(actor=actor, approval_id=approval.id, approve=approve, note=reason),
+            done=f"The call of {approval.tool} is {decided}.",
+            back=HttpResponseRedirect(run) if request.POST.get(BACK) == "run" else self.back_to(approval.id),
+            title=f"{button}: {approval.tool} for {approval.role}",
+            consequences=(*_CONSEQUENCES[name], f"Arguments: {approval.args}"),
+            button=button,
+        )
 
 
 def decision_badge(approval: Approval) -> SafeString:

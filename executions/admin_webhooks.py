@@ -1,6 +1,7 @@
 """Webhooks and their deliveries in the admin. A secret is on one page, once."""
 # ruff: noqa: ARG002 - the signatures are Django's
 
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -20,8 +21,9 @@ from executions.webhook_models import Delivery, DeliveryStatus, Webhook, every_e
 from teams.adminbase import required_actor
 from teams.badges import Look, badge, stamp
 from teams.changelists import WideRows
-from teams.forms import ReasonForm, ServiceForm
-from teams.modeladmin import ReadOnlyAdmin, TenantModelAdmin, attempt, pretty
+from teams.forms import ServiceForm
+from teams.modeladmin import ReadOnlyAdmin, TenantModelAdmin, pretty
+from teams.objectpages import attempt
 from teams.services import MAX_REASON
 
 _FIELDS = ["name", "url", "events", "team", "enabled"]
@@ -141,15 +143,12 @@ class WebhookAdmin(TenantModelAdmin):
     def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
         """Confirm and delete."""
         actor, row = self.writer(request), self.found(request, object_id)
-        form = ReasonForm(request.POST or None)
-        if request.method == "POST" and form.is_valid():
-            webhooks.webhook_delete(actor=actor, webhook_id=row.id, reason=form.cleaned_data["reason"])
-            messages.success(request, f"The webhook {row} is deleted.")
-            return self.back_to_list()
+        delete = partial(webhooks.webhook_delete, actor=actor, webhook_id=row.id)
         lines = ["It is told of nothing any more, and the list of its deliveries goes with it.", "Its history stays."]
-        return self.confirm(
-            request, row, title=f"Delete {row}?", consequences=lines, button="Delete", form=form, danger=True
-        )
+        return self.ask_and_change(
+            request, row, delete, done=f"The webhook {row} is deleted.", back=self.back_to_list(),
+            title=f"Delete {row}?", consequences=lines, button="Delete", danger=True,
+        )  # fmt: skip
 
     def _once(self, request: HttpRequest, row: Webhook, secret: str) -> TemplateResponse:
         page = "admin/executions/webhook/once.html"

@@ -1,9 +1,10 @@
 """API keys in the admin: made, rotated and revoked; a key itself is on one page, once."""
 # ruff: noqa: ARG002 - the signatures are Django's
 
+from functools import partial
 from typing import Any, Final
 
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.db import models
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
@@ -13,11 +14,12 @@ from django.utils.safestring import SafeString
 
 from teams.access import ALL_SCOPES, SCOPES
 from teams.audit_words import who
-from teams.badges import Look, badge, moment, stamp
-from teams.forms import ApiKeyForm, ReasonForm
+from teams.badges import Look, badge, stamp
+from teams.forms import ApiKeyForm
 from teams.keyring import ROTATION_GRACE, key_revoke, key_rotate
-from teams.modeladmin import TenantModelAdmin, attempt
+from teams.modeladmin import TenantModelAdmin
 from teams.models import ApiKey
+from teams.objectpages import attempt
 
 ROTATING = (
     f"A new key with the same name, scopes and expiry is made and shown once; the old one works for another "
@@ -148,22 +150,13 @@ class ApiKeyAdmin(TenantModelAdmin):
     def revoke_page(self, request: HttpRequest, object_id: Any) -> HttpResponse:
         """Confirm and revoke."""
         actor, row = self.writer(request), self.found(request, object_id)
-        form = ReasonForm(request.POST or None)
-        if request.method == "POST" and form.is_valid():
-            reason = form.cleaned_data["reason"]
-            if attempt(request, lambda: key_revoke(actor=actor, key_id=row.id, reason=reason)):
-                messages.success(request, f"{row} is revoked.")
-            return self.back_to_list()
-        return self.confirm(
-            request, row, title=f"Revoke {row}?", consequences=REVOKING, button="Revoke", form=form, danger=True
-        )
+        revoke = partial(key_revoke, actor=actor, key_id=row.id)
+        return self.ask_and_change(
+            request, row, revoke, done=f"{row} is revoked.", back=self.back_to_list(),
+            title=f"Revoke {row}?", consequences=REVOKING, button="Revoke", danger=True,
+        )  # fmt: skip
 
     def _once(self, request: HttpRequest, row: ApiKey, key: str) -> TemplateResponse:
         response = self.page(request, "admin/teams/apikey/once.html", title="Your new API key", object=row, key=key)
         response.headers["Cache-Control"] = "no-store"
         return response
-
-
-def _last_use(key: ApiKey) -> str:
-    """Whether anybody will miss it."""
-    return f"It was last used at {moment(key.last_used_at)}." if key.last_used_at else "It was never used."

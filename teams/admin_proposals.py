@@ -20,8 +20,9 @@ from teams.building import Prepared
 from teams.canonical import canonical_json
 from teams.errors import Forbidden, TeamBuilderError
 from teams.forms import ReasonForm, in_reading_order, prepared_for
-from teams.modeladmin import TenantModelAdmin, attempt
+from teams.modeladmin import TenantModelAdmin
 from teams.models import Team
+from teams.objectpages import attempt
 from teams.picture import flow_svg, nodes_of, rounds_of
 from teams.proposals import (
     Recommended,

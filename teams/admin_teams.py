@@ -4,7 +4,7 @@
 from functools import partial
 from typing import Any
 
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import NoReverseMatch, reverse
@@ -13,8 +13,6 @@ from teams.admin_proposals import ProposalPages
 from teams.admin_transfer import TransferPages
 from teams.admin_versions import VersionPages
 from teams.adminbase import acting
-from teams.forms import ReasonForm
-from teams.modeladmin import attempt
 from teams.models import Team
 from teams.services import team_delete, team_restore
 
@@ -24,7 +22,6 @@ DELETING = (
     "Nothing is lost: all versions stay, and the team can be restored at any time.",
 )
 RESTORING = ("The team is as it was when it was deleted, with all its versions, and can be run again.",)
-_BULK = 200
 
 
 class StateFilter(admin.SimpleListFilter):
@@ -81,57 +78,38 @@ class TeamAdmin(TransferPages, ProposalPages, VersionPages):
     def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
         """Confirm and delete softly."""
         actor, team = self.writer(request), self.found(request, object_id)
-        form = ReasonForm(request.POST or None)
-        if request.method == "POST" and form.is_valid():
-            reason = form.cleaned_data["reason"]
-            if attempt(request, lambda: team_delete(actor=actor, team_id=team.id, reason=reason)):
-                messages.success(request, f"{team} is deleted. It can be restored: filter the list by Deleted.")
-            return self.back_to_list()
-        return self.confirm(
-            request, team, title=f"Delete {team}?", consequences=DELETING, button="Delete", form=form, danger=True
-        )
+        done = f"{team} is deleted. It can be restored: filter the list by Deleted."
+        return self.ask_and_change(
+            request, team, partial(team_delete, actor=actor, team_id=team.id), done=done, back=self.back_to_list(),
+            title=f"Delete {team}?", consequences=DELETING, button="Delete", danger=True,
+        )  # fmt: skip
 
     def restore_page(self, request: HttpRequest, object_id: Any) -> HttpResponse:
         """Confirm and restore."""
         actor, team = self.writer(request), self.found(request, object_id)
-        form = ReasonForm(request.POST or None)
-        if request.method == "POST" and form.is_valid():
-            reason = form.cleaned_data["reason"]
-            if attempt(request, lambda: team_restore(actor=actor, team_id=team.id, reason=reason)):
-                messages.success(request, f"{team} is back.")
-            return self.back_to(team.id)
-        return self.confirm(
-            request, team, title=f"Restore {team}?", consequences=RESTORING, button="Restore", form=form
-        )
+        return self.ask_and_change(
+            request, team, partial(team_restore, actor=actor, team_id=team.id), done=f"{team} is back.",
+            back=self.back_to(team.id), title=f"Restore {team}?", consequences=RESTORING, button="Restore",
+        )  # fmt: skip
 
     @admin.action(permissions=["change"], description="Delete selected teams (they can be restored)")
     def delete_teams(self, request: HttpRequest, queryset: QuerySet[Team]) -> HttpResponse | None:
-        return self._bulk(request, queryset, team_delete, "Delete", DELETING)
+        actor = self.writer(request)
+        return self.ask_and_change_each(
+            request,
+            queryset,
+            lambda team, reason: team_delete(actor=actor, team_id=team.id, reason=reason),
+            "Delete",
+            DELETING,
+        )
 
     @admin.action(permissions=["change"], description="Restore selected teams")
     def restore_teams(self, request: HttpRequest, queryset: QuerySet[Team]) -> HttpResponse | None:
-        return self._bulk(request, queryset, team_restore, "Restore", RESTORING)
-
-    def _bulk(
-        self, request: HttpRequest, queryset: QuerySet[Team], service: Any, verb: str, consequences: Any
-    ) -> HttpResponse | None:
-        actor, teams = self.writer(request), list(queryset[: _BULK + 1])
-        form = ReasonForm(request.POST if "confirmed" in request.POST else None)
-        if len(teams) > _BULK:
-            messages.error(request, f"At most {_BULK} teams at once.")
-            return None
-        if form.is_valid():
-            given = {"actor": actor, "reason": form.cleaned_data["reason"]}
-            done = [attempt(request, partial(service, team_id=team.id, **given)) for team in teams]
-            messages.success(request, f"{verb}d: {sum(map(bool, done))} of {len(teams)}.")
-            return None
-        return self.page(
+        actor = self.writer(request)
+        return self.ask_and_change_each(
             request,
-            "admin/confirm.html",
-            title=f"{verb} {len(teams)} team{'s' if len(teams) != 1 else ''}?",
-            consequences=consequences,
-            button=verb,
-            form=form,
-            objects=teams,
-            action=request.POST.get("action", ""),
+            queryset,
+            lambda team, reason: team_restore(actor=actor, team_id=team.id, reason=reason),
+            "Restore",
+            RESTORING,
         )

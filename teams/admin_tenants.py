@@ -1,6 +1,7 @@
 """The platform's tenants: what each holds, who is in it, and switching one off."""
 # ruff: noqa: ARG002 - the signatures are Django's
 
+from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
@@ -168,22 +169,27 @@ class TenantAdmin(LooksUp, PlatformModelAdmin):
         return self._switch(request, self.found(request, object_id), on=True, lines=lines)
 
     def _switch(self, request: HttpRequest, row: Tenant, *, on: bool, lines: list[str]) -> HttpResponse:
-        form, words = ReasonForm(request.POST or None), "on" if on else "off"
-        if request.method == "POST" and form.is_valid():
-            if row.is_active != on:
-                row.is_active = on
-                row.save(update_fields=["is_active"])
-                told = {
-                    "before": {"is_active": not on},
-                    "after": {"is_active": on},
-                    "reason": form.cleaned_data["reason"],
-                }
-                actor, about = (
-                    f"user:{request.user.get_username()}",
-                    {"object_type": "tenant", "object_id": str(row.pk)},
-                )
-                AuditEntry(tenant=row, actor=actor, action=f"tenant.switch_{words}", **about, **told).save()
-            messages.success(request, f"{row} is switched {words}.")
-            return self.back_to(row.pk)
-        title, button = f"Switch {row} {words}?", f"Switch {words}"
-        return self.confirm(request, row, title=title, consequences=lines, button=button, form=form, danger=not on)
+        words = "on" if on else "off"
+        return self.ask_and_change(
+            request, row, partial(_set_active, request, row, on=on), done=f"{row} is switched {words}.",
+            back=self.back_to(row.pk), title=f"Switch {row} {words}?", consequences=lines, button=f"Switch {words}",
+            danger=not on,
+        )  # fmt: skip
+
+
+def _set_active(request: HttpRequest, row: Tenant, *, on: bool, reason: str) -> None:
+    """Switch the tenant and tell its audit trail; a tenant that is so already stays as it is."""
+    if row.is_active == on:
+        return
+    row.is_active = on
+    row.save(update_fields=["is_active"])
+    AuditEntry(
+        tenant=row,
+        actor=f"user:{request.user.get_username()}",
+        action=f"tenant.switch_{'on' if on else 'off'}",
+        object_type="tenant",
+        object_id=str(row.pk),
+        before={"is_active": not on},
+        after={"is_active": on},
+        reason=reason,
+    ).save()

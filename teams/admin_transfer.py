@@ -14,8 +14,9 @@ from django.urls import URLPattern, path
 from teams import strict_json
 from teams.adminbase import required_actor
 from teams.errors import Invalid
-from teams.modeladmin import TenantModelAdmin, attempt
+from teams.modeladmin import TenantModelAdmin
 from teams.models import Team
+from teams.objectpages import attempt
 from teams.services import MAX_REASON
 from teams.transfer import Format, Mode, Report, export_teams, import_teams
 

@@ -13,8 +13,9 @@ from teams.audit_words import who
 from teams.badges import moment
 from teams.errors import Forbidden, NotFound
 from teams.forms import ReasonForm, in_reading_order
-from teams.modeladmin import TenantModelAdmin, attempt, pretty
+from teams.modeladmin import TenantModelAdmin, pretty
 from teams.models import Team
+from teams.objectpages import attempt
 from teams.picture import flow_svg, nodes_of, rounds_of
 from teams.services import Saved, team_rollback
 from teams.version_cards import cards, side_by_side

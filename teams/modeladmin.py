@@ -6,11 +6,10 @@ scopes, the same ones the API asks for. Pages change nothing themselves: they ca
 # ruff: noqa: ARG002 - the signatures are Django's
 
 import json
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, ClassVar, TypeVar
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar
 from uuid import UUID
 
-from django.contrib import messages
 from django.db import models
 from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
@@ -19,14 +18,12 @@ from django.utils.safestring import SafeString
 from teams import audit
 from teams.access import Actor
 from teams.adminbase import acting, looks_across_tenants, required_actor
-from teams.errors import Forbidden, TeamBuilderError
+from teams.errors import Forbidden
 from teams.forms import ServiceForm
 from teams.models import AuditEntry
 from teams.objectpages import ObjectPages
 from teams.pastof import changes_of, told_of
 from teams.tenancy import TenantModel
-
-T = TypeVar("T")
 
 
 def pretty(value: object) -> SafeString | str:
@@ -34,23 +31,6 @@ def pretty(value: object) -> SafeString | str:
     if value in (None, "", [], {}):
         return "-"
     return format_html('<pre class="json">{}</pre>', json.dumps(value, indent=2, ensure_ascii=False, default=str))
-
-
-def sentence(error: TeamBuilderError) -> str:
-    """An error in one line: what is wrong and where."""
-    places = "; ".join(f"{found['loc']}: {found['msg']}" if found["loc"] else found["msg"] for found in error.errors)
-    return f"{error.detail} {places}".strip()
-
-
-def attempt(request: HttpRequest, change: Callable[[], T]) -> T | None:
-    """Make a change; a refused one becomes a message and None. Missing rights still end in a page of their own."""
-    try:
-        return change()
-    except Forbidden:
-        raise
-    except TeamBuilderError as error:
-        messages.error(request, sentence(error))
-        return None
 
 
 class TenantModelAdmin(ObjectPages):

@@ -1,23 +1,52 @@
-"""What every admin page of the product has: pages of one object besides its form, lists that count with measure."""
+"""What every admin page of the product has: pages of one object besides its form, changes that are asked for first,
+lists that count with measure.
+"""
 # ruff: noqa: ARG002 - the signatures are Django's
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
 
+from django import forms
+from django.contrib import messages
 from django.contrib.admin import ShowFacets
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.text import capfirst
 
 from teams.changelists import BoundedPaginator
-from teams.errors import NotFound
+from teams.errors import Forbidden, NotFound, TeamBuilderError
+from teams.forms import ReasonForm
 from teams.pastof import plain
 
 if TYPE_CHECKING:  # Unfold has no types; its class is the admin's with another look
     from django.contrib.admin import ModelAdmin
 else:
     from unfold.admin import ModelAdmin
+
+T = TypeVar("T")
+
+_AT_ONCE: Final = 200
+"""So many ticked rows are changed at once, at most."""
+
+
+def sentence(error: TeamBuilderError) -> str:
+    """An error in one line: what is wrong and where."""
+    places = "; ".join(f"{found['loc']}: {found['msg']}" if found["loc"] else found["msg"] for found in error.errors)
+    return f"{error.detail} {places}".strip()
+
+
+def attempt(request: HttpRequest, change: Callable[[], T]) -> T | None:
+    """Make a change; a refused one becomes a message and None. Missing rights still end in a page of their own."""
+    try:
+        return change()
+    except Forbidden:
+        raise
+    except TeamBuilderError as error:
+        messages.error(request, sentence(error))
+        return None
 
 
 class ObjectPages(ModelAdmin):
@@ -108,6 +137,51 @@ class ObjectPages(ModelAdmin):
     def confirm(self, request: HttpRequest, obj: Any, **context: Any) -> TemplateResponse:
         """Ask before a change: `title`, `consequences` (sentences), `button`, and perhaps a `form`."""
         return self.page(request, "admin/confirm.html", object=obj, **context)
+
+    def ask_and_change(
+        self,
+        request: HttpRequest,
+        obj: Any,
+        change: Callable[..., object],
+        *,
+        done: str,
+        back: HttpResponseRedirect,
+        form: forms.Form | None = None,
+        **asked: Any,
+    ) -> HttpResponse:
+        """Ask before a change, as `confirm` does; once that is confirmed, make it, say what happened and go `back`.
+
+        `change` takes what the form holds: a `reason`, unless another `form` is given. Rights are the caller's to
+        check, before this, whatever the method of the request.
+        """
+        form = ReasonForm(request.POST or None) if form is None else form
+        if request.method != "POST" or not form.is_valid():
+            return self.confirm(request, obj, form=form, **asked)
+
+        def change_and_say_so() -> None:
+            change(**form.cleaned_data)
+            messages.success(request, done)
+
+        attempt(request, change_and_say_so)
+        return back
+
+    def ask_and_change_each(
+        self, request: HttpRequest, ticked: QuerySet[Any], change: Callable[[Any, str], object], verb: str,
+        consequences: Iterable[str],
+    ) -> HttpResponse | None:  # fmt: skip
+        """Ask before a change of the rows ticked in a list; then make it for each, and say what was refused."""
+        rows, kind = list(ticked[: _AT_ONCE + 1]), self.opts.verbose_name_plural
+        form = ReasonForm(request.POST if "confirmed" in request.POST else None)
+        if len(rows) > _AT_ONCE:
+            messages.error(request, f"At most {_AT_ONCE} {kind} at once.")
+            return None
+        if form.is_valid():
+            done = [attempt(request, partial(change, row, form.cleaned_data["reason"])) for row in rows]
+            messages.success(request, f"{verb}: done for {sum(map(bool, done))} of {len(rows)} {kind}.")
+            return None
+        title = f"{verb} {len(rows)} {self.opts.verbose_name if len(rows) == 1 else kind}?"
+        more: Any = {"objects": rows, "action": request.POST.get("action", ""), "form": form}
+        return self.confirm(request, None, title=title, consequences=consequences, button=verb, **more)
 
     def back_to_list(self) -> HttpResponseRedirect:
         """Go to the list."""
