@@ -22,7 +22,7 @@ from console import figures
 from console.chart import runs_svg, said
 from console.figures import Day, Spent
 from executions import life
-from executions.admin_look import RUN_LOOK
+from executions.admin_look import duration, excerpt, number, run_badge, took, usd
 from executions.models import Approval, Status, Step, StepState, TenantDay, TenantLimits
 from teams.adminbase import acting, looks_across_tenants
 from teams.audit_words import who
@@ -33,7 +33,8 @@ FAILING_DAYS: Final = 7
 LATEST: Final = 10
 SHOWN: Final = 6
 TENANTS_SHOWN: Final = 50
-ERROR_WORDS: Final = 16
+_ERROR_SHOWN: Final = 120
+_NO_REASON: Final = "no reason was recorded"
 
 
 @dataclass(frozen=True)
@@ -145,15 +146,20 @@ def _runs(viewer: Viewer, today: date) -> dict[str, Any]:
         "latest": [
             {
                 "row": row,
-                "look": RUN_LOOK.get(row.status, "is-quiet"),
-                "status": row.status.replace("_", " "),
+                "badge": run_badge(row.status),
                 "who": who(row.actor),
-                "cost": "" if row.cost is None else money(row.cost),
+                "tokens": number(row.tokens),
+                "cost": "" if row.cost is None else usd(row.cost),
             }
             for row in figures.latest_runs(viewer.tenant_id, LATEST)
         ],
         "failing": [
-            {"row": row, "error": first_words(row.last_error), "href": _failed_runs_of(row.team_id)} for row in failing
+            {
+                "row": row,
+                "error": excerpt(row.last_error or _NO_REASON, _ERROR_SHOWN),
+                "href": _failed_runs_of(row.team_id),
+            }
+            for row in failing
         ],
     }
 
@@ -173,7 +179,7 @@ def _waiting(viewer: Viewer) -> dict[str, Any]:
     asked = Approval.objects.filter(decision="", execution__status=Status.WAITING)
     rows = asked.select_related("execution__team").order_by("asked_at")[: SHOWN + 1]
     narrow = rows.only("tool", "role", "asked_at", "expires_at", "tenant_id", "execution__team__name")
-    shown = [{"row": row, "age": age(row.asked_at)} for row in narrow]
+    shown = [{"row": row, "age": took(row.asked_at, timezone.now())} for row in narrow]
     approvals = len(shown) if len(shown) <= SHOWN else asked.count()
     lost = Step.objects.filter(state=StepState.UNKNOWN, execution__status=Status.WAITING).count()
     proposed = Team.objects.filter(is_deleted=False, pending_proposal__isnull=False).count()
@@ -199,7 +205,7 @@ def _cost_tile(spent: Mapping[UUID, Spent]) -> Tile:
     note = f"{whole.tokens:,} tokens, by runs begun today (UTC)"
     if whole.unpriced:
         note += f" · the price of {_counted(whole.unpriced, 'run')} is not known"
-    return Tile("Cost today", money(whole.cost), note)
+    return Tile("Cost today", usd(whole.cost), note)
 
 
 def _limits(today: date) -> list[Used]:
@@ -207,10 +213,10 @@ def _limits(today: date) -> list[Used]:
     if row is None:
         return []
     day = TenantDay.objects.filter(day=today).first() or TenantDay()
-    usd = Decimal(day.usd_used) + Decimal(day.usd_reserved)
+    dollars = Decimal(day.usd_used) + Decimal(day.usd_reserved)
     tokens = day.tokens_used + day.tokens_reserved
     known: list[tuple[str, Any, Any, Any]] = [
-        ("US dollars", usd, row.usd_per_day, row.most_usd_per_day),
+        ("US dollars", dollars, row.usd_per_day, row.most_usd_per_day),
         ("Tokens", tokens, row.tokens_per_day, row.most_tokens_per_day),
         ("Runs", day.runs, row.runs_per_day, row.most_runs_per_day),
     ]
@@ -224,15 +230,8 @@ def _set(own: Any, most: Any) -> bool:
 def _used(name: str, used: Any, limit: Any) -> Used:
     percent = min(999, int(100 * used / limit)) if limit else 100
     if isinstance(limit, Decimal):
-        return Used(name, money(Decimal(used)), money(limit), percent)
-    return Used(name, f"{used:,}", f"{limit:,}", percent)
-
-
-def money(usd: Decimal) -> str:
-    """Dollars as people read them: cents, or as many digits as the first one that counts."""
-    if usd and abs(usd) < Decimal("0.01"):
-        return f"${usd:.4f}" if usd >= Decimal("0.0001") else "< $0.0001"
-    return f"${usd:,.2f}"
+        return Used(name, usd(used), usd(limit), percent)
+    return Used(name, number(used), number(limit), percent)
 
 
 # --- the platform -----------------------------------------------------------------------------------------------------
@@ -273,7 +272,7 @@ class Workers:
     @property
     def oldest(self) -> str:
         """How long the oldest queued run has waited."""
-        return "-" if self.queue.oldest_seconds is None else span(self.queue.oldest_seconds)
+        return "-" if self.queue.oldest_seconds is None else duration(self.queue.oldest_seconds * 1000)
 
 
 def _tenants(
@@ -289,7 +288,7 @@ def _tenants(
             "day": figures.added_up(days, today),
             "runs": sum(day.runs for day in days),
             "failed": sum(day.failed for day in days),
-            "cost": money(spent.get(tenant.id, Spent()).cost),
+            "cost": usd(spent.get(tenant.id, Spent()).cost),
         })  # fmt: skip
     rows.sort(key=lambda row: (-row["runs"], row["tenant"].slug))
     return rows[:TENANTS_SHOWN]
@@ -338,25 +337,6 @@ def _no_provider(viewer: Viewer) -> Hint | None:
 
 
 # --- words ------------------------------------------------------------------------------------------------------------
-
-
-def span(seconds: float) -> str:
-    """A length of time in its largest unit."""
-    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
-        if seconds >= length:
-            return f"{seconds / length:.0f} {unit}"
-    return f"{max(0, seconds):.0f} s"
-
-
-def age(moment: datetime) -> str:
-    """How long ago something was."""
-    return span((timezone.now() - moment).total_seconds())
-
-
-def first_words(text: str | None) -> str:
-    """The beginning of an error."""
-    words = (text or "no reason was recorded").split()
-    return " ".join(words[:ERROR_WORDS]) + (" …" if len(words) > ERROR_WORDS else "")
 
 
 def _counted(number: int, noun: str) -> str:

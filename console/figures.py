@@ -15,10 +15,10 @@ from uuid import UUID
 
 from django.db import connection
 
+from executions.models import OPEN
+
 FAILED: Final = ("failed", "quarantined", "budget_exceeded")
 """Statuses in which a run has stopped and a person has to look."""
-
-OPEN: Final = ("queued", "running", "retry_wait", "waiting")
 
 
 def _in_each_tenant(inner: str, join: str = "") -> str:
@@ -36,13 +36,13 @@ _SPENT = "SELECT t.id, e.cost, e.tokens, e.unpriced " + _in_each_tenant("""
 
 _NEWEST = _in_each_tenant(
     """
-    SELECT x.tenant_id, x.id, x.team_id, x.version, x.status, x.source, x.actor, x.created_at, x.finished_at, x.cost,
+    SELECT x.tenant_id, x.id, x.team_id, x.version, x.status, x.source, x.actor, x.created_at, x.cost,
            x.tokens_in + x.tokens_out AS tokens
     FROM executions_execution x WHERE x.tenant_id = t.id ORDER BY x.created_at DESC LIMIT %s""",
     "JOIN teams_team m ON m.tenant_id = e.tenant_id AND m.id = e.team_id",
 )
 _LATEST = f"""
-SELECT t.name, m.name, e.id, e.team_id, e.version, e.status, e.source, e.actor, e.created_at, e.finished_at, e.cost,
+SELECT t.name, m.name, e.id, e.team_id, e.version, e.status, e.source, e.actor, e.created_at, e.cost,
        e.tokens {_NEWEST}
 ORDER BY e.created_at DESC LIMIT %s
 """
@@ -114,14 +114,8 @@ class RunRow:
     source: str
     actor: str
     created_at: datetime
-    finished_at: datetime | None
     cost: Decimal | None
     tokens: int
-
-    @property
-    def seconds(self) -> float | None:
-        """From its acceptance to its end."""
-        return (self.finished_at - self.created_at).total_seconds() if self.finished_at else None
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
+from executions.admin_look import number, usd
 from executions.limits import MOST, NAMES, LimitValues, ceilings_set, limits_get, limits_set
 from executions.models import TenantDay, TenantLimits, TenantSlots
 from teams.changelists import LooksUp
@@ -132,15 +133,15 @@ class TenantLimitsAdmin(LooksUp, TenantModelAdmin):
 
     @admin.display(description="tokens per day", empty_value="no limit")
     def tokens(self, row: Any) -> str | None:
-        return None if row.tokens_per_day is None else f"{row.tokens_per_day:,}"
+        return None if row.tokens_per_day is None else number(row.tokens_per_day)
 
     @admin.display(description="US dollars per day", empty_value="no limit")
     def usd(self, row: Any) -> str | None:
-        return None if row.usd_per_day is None else f"{row.usd_per_day:,.2f}"
+        return None if row.usd_per_day is None else usd(row.usd_per_day)
 
     @admin.display(description="runs per day", empty_value="no limit")
     def runs(self, row: Any) -> str | None:
-        return None if row.runs_per_day is None else f"{row.runs_per_day:,}"
+        return None if row.runs_per_day is None else number(row.runs_per_day)
 
     @admin.display(description="concurrent runs")
     def concurrent_runs(self, row: Any) -> int:
@@ -149,5 +150,5 @@ class TenantLimitsAdmin(LooksUp, TenantModelAdmin):
     @admin.display(description="used today")
     def used_today(self, row: Any) -> str:
         day: TenantDay = row.today
-        usd = Decimal(day.usd_used) + Decimal(day.usd_reserved)
-        return f"{day.tokens_used + day.tokens_reserved:,} tokens, ${usd:,.4f}, {day.runs:,} runs"
+        tokens, spent = day.tokens_used + day.tokens_reserved, Decimal(day.usd_used) + Decimal(day.usd_reserved)
+        return f"{number(tokens)} tokens, {usd(spent)}, {number(day.runs)} runs"

@@ -33,15 +33,16 @@ def run_badge(status: str) -> SafeString:
 
 
 def duration(ms: float) -> str:
-    """`143 ms`, `5.0 s`, `2 min 10 s`, `3 h 5 min`."""
+    """`143 ms`, `5.0 s`, `2 min 10 s`, `3 h 5 min`, `2 d 3 h`; none is below zero, whatever two clocks say."""
     if ms < 1000:
-        return f"{ms:.0f} ms"
+        return f"{max(0, ms):.0f} ms"
     if ms < 60_000:
         return f"{ms / 1000:.1f} s"
     minutes, seconds = divmod(round(ms / 1000), 60)
     if minutes < 60:
         return f"{minutes} min {seconds} s"
-    return f"{minutes // 60} h {minutes % 60} min"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours < 24 else f"{hours // 24} d {hours % 24} h"
 
 
 def took(started: datetime | None, finished: datetime | None) -> str:
@@ -51,12 +52,14 @@ def took(started: datetime | None, finished: datetime | None) -> str:
 
 
 def usd(amount: Decimal | None) -> str:
-    """`$0.0103`, with more digits where it is less; `unknown` where a price is."""
+    """`$1,234.50`, `$0.0103`, with more digits where it is less; `unknown` where a price is."""
     if amount is None:
         return "unknown"
     if not amount:
         return "$0"
-    return f"${amount:,.4f}" if amount >= _SMALL_USD else f"${amount:.8f}".rstrip("0")
+    if amount < _SMALL_USD:
+        return f"${amount:.8f}".rstrip("0")
+    return f"${amount:,.2f}" if amount >= 1 else f"${amount:.4f}"
 
 
 def number(count: int) -> str:

@@ -67,7 +67,7 @@ def test_counts_what_happened_today_and_in_two_weeks(busy: Any, alice: Person) -
     assert tiles["Live teams"][0] == "1"
     assert tiles["Runs today"] == ("3", "1 done · 1 failed · 1 not ended")
     assert tiles["Waiting for you"] == ("2", "1 approval · 1 lost call · 0 proposals")
-    assert tiles["Cost today"][0] == "$0.25"
+    assert tiles["Cost today"][0] == "$0.2500"
     assert "120 tokens" in tiles["Cost today"][1]
     assert "price of 1 run is not known" in tiles["Cost today"][1]
     assert [day.runs for day in found["days"]] == [0] * 8 + [1] + [0] * 4 + [3]
@@ -88,7 +88,7 @@ def test_failing_teams_lead_to_their_failed_runs(busy: Any, alice: Person, signe
 
 def test_another_tenant_sees_nothing_of_it(busy: Any, charlie: Person) -> None:
     found, shown = page_of(charlie)
-    assert [tile.value for tile in found["tiles"]] == ["0", "0", "0", "$0.00"]
+    assert [tile.value for tile in found["tiles"]] == ["0", "0", "0", "$0"]
     assert not found["latest"]
     assert "Call_Web_API" not in shown
 

@@ -85,6 +85,8 @@ def test_a_step_reads_as_a_sentence(made: Step, reads: tuple[str, ...]) -> None:
 
 
 def test_times_and_money_are_short() -> None:
-    assert [duration(ms) for ms in (143, 5003, 130_000, 11_100_000)] == ["143 ms", "5.0 s", "2 min 10 s", "3 h 5 min"]
-    amounts = (None, Decimal(0), Decimal("0.0103"), Decimal("0.00000420"), Decimal(1234))
-    assert [usd(amount) for amount in amounts] == ["unknown", "$0", "$0.0103", "$0.0000042", "$1,234.0000"]
+    lengths = (-20, 143, 5003, 130_000, 11_100_000, 184_000_000)
+    told = ["0 ms", "143 ms", "5.0 s", "2 min 10 s", "3 h 5 min", "2 d 3 h"]
+    assert [duration(ms) for ms in lengths] == told
+    amounts = (None, Decimal(0), Decimal("0.0103"), Decimal("0.00000420"), Decimal("0.25"), Decimal("1234.5"))
+    assert [usd(amount) for amount in amounts] == ["unknown", "$0", "$0.0103", "$0.0000042", "$0.2500", "$1,234.50"]
