@@ -26,6 +26,10 @@ PATIENCE_SECONDS = 2
 LOST_WORKERS_LIMIT = 3
 """A run that took down so many workers is quarantined."""
 
+LOCK_SECONDS = 5
+"""How long a statement waits for a row that another session has locked; mostly that takes milliseconds. Longer is one
+that was paused or cut off in the middle of a change, and nothing here must stand still with it."""
+
 POOL_WAIT_SECONDS = 15.0
 IDLE_SECONDS = 120.0
 
@@ -68,6 +72,7 @@ class Reaped:
     overdue: int
     to_ring: int
     undecided: int
+    cancelled: int
 
 
 def claim(worker_id: str, most: int = 1) -> list[Claimed]:
@@ -95,13 +100,14 @@ def record(tenant_id: UUID, execution_id: UUID, fence: int, step: dict[str, Any]
 
 
 def finish(tenant_id: UUID, execution_id: UUID, fence: int, outcome: dict[str, Any]) -> int | None:
-    """End, release or park a run under the fence; the event's number, or None: the run is no longer ours.
+    """End, release or park a run under the fence; the event's number, or None: the run is no longer ours. One whose
+    cancel was asked for is cancelled, whatever it was to wait for.
 
     `outcome["asks"]`: what people are asked, in the same transaction; see the SQL.
     """
     faultpoint("before_finish")
     ((event_seq,),) = _call(
-        "SELECT finish_v3(%s, %s, %s, %s::jsonb)", tenant_id, execution_id, fence, orjson.dumps(outcome).decode()
+        "SELECT finish_v4(%s, %s, %s, %s::jsonb)", tenant_id, execution_id, fence, orjson.dumps(outcome).decode()
     )
     faultpoint("after_finish")
     return None if event_seq is None else int(event_seq)
@@ -172,9 +178,15 @@ def _pool() -> LastingPool:
         max_idle=IDLE_SECONDS,
         open=True,
         name="engine",
+        configure=wait_for_locks,
     )
     atexit.register(pool.close)
     return pool
+
+
+def wait_for_locks(session: psycopg.Connection[Any]) -> None:
+    """Have a session give up on a locked row after LOCK_SECONDS, with an OperationalError."""
+    session.execute("SELECT set_config('lock_timeout', %s, false)", (f"{LOCK_SECONDS}s",))
 
 
 def give_back() -> None:

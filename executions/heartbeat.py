@@ -11,6 +11,7 @@ import orjson
 import psycopg
 from django.conf import settings
 
+from executions.engine import wait_for_locks
 from executions.faults import faultpoint
 from executions.worker import Worker
 
@@ -36,6 +37,7 @@ class Service(threading.Thread):
         connection = psycopg.connect(settings.DATABASE_URL, autocommit=True, connect_timeout=5)
         limit = round(1000 * max(settings.LEASE_SECONDS, 2 * self.seconds))
         connection.execute("SELECT set_config('idle_session_timeout', %s, false)", (str(limit),))
+        wait_for_locks(connection)
         return connection
 
     def run(self) -> None:
@@ -67,7 +69,7 @@ class Heartbeat(Service):
         self.worker = worker
 
     def beat(self, connection: psycopg.Connection[Any]) -> None:
-        """One UPDATE for all leases. The lease counts from when the statement is sent."""
+        """One statement for all leases. The lease counts from when the statement is sent."""
         worker = self.worker
         held = worker.holds()
         beat = {
@@ -81,7 +83,7 @@ class Heartbeat(Service):
         sent_at = time.monotonic()
         faultpoint("before_heartbeat")
         rows = connection.execute(
-            "SELECT * FROM heartbeat_v1(%s, make_interval(secs => %s), %s::jsonb)",
+            "SELECT * FROM heartbeat_v2(%s, make_interval(secs => %s), %s::jsonb)",
             (worker.id, settings.LEASE_SECONDS, orjson.dumps(beat).decode()),
             prepare=True,
         ).fetchall()

@@ -61,7 +61,7 @@ class Journal:
     hold: Hold
     done: dict[str, dict[str, Any]]
     asks: list[dict[str, Any]] = field(default_factory=list)
-    """What people are to be asked when the run parks; see finish_v3."""
+    """What people are to be asked when the run parks; see finish_v4."""
 
     purse: Purse | None = None
     """What a limited run may still use."""

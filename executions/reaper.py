@@ -85,17 +85,17 @@ class Reaper(Service):
 def reap(connection: psycopg.Connection[Any]) -> engine.Reaped:
     """One round of reaping; logs what it found."""
     row = connection.execute(
-        "SELECT * FROM reap_v2(make_interval(secs => %s), %s, make_interval(secs => %s))",
+        "SELECT * FROM reap_v3(make_interval(secs => %s), %s, make_interval(secs => %s))",
         (engine.PATIENCE_SECONDS, engine.LOST_WORKERS_LIMIT, settings.RUN_TIMEOUT_SECONDS),
         prepare=True,
     ).fetchone()
     reaped = engine.Reaped(*row)  # type: ignore[misc]
-    for what in ("expired", "quarantined", "due", "overdue", "undecided"):
+    for what in ("expired", "quarantined", "due", "overdue", "undecided", "cancelled"):
         metrics.REAPED.labels(what).inc(getattr(reaped, what))
-    if reaped.expired or reaped.quarantined or reaped.overdue or reaped.undecided:
+    if reaped.expired or reaped.quarantined or reaped.overdue or reaped.undecided or reaped.cancelled:
         logger.warning(
             "reaped: %s expired leases queued, %s runs quarantined, %s past their deadline, "
-            "%s approvals undecided in time",
-            reaped.expired, reaped.quarantined, reaped.overdue, reaped.undecided,
+            "%s approvals undecided in time, %s cancelled",
+            reaped.expired, reaped.quarantined, reaped.overdue, reaped.undecided, reaped.cancelled,
         )  # fmt: skip
     return reaped

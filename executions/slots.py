@@ -94,7 +94,7 @@ class Slots:
             return runtime.take(self.worker, most)
         except Error as error:
             # Nothing was taken, so nothing is lost: the reaper rings again.
-            logger.warning("no claim, the database is away: %s", error)
+            logger.warning("no claim, the database is away or busy: %s", error)
             return []
 
     def _settle(self, asked: int, taken: int) -> None:

@@ -56,20 +56,23 @@ class Worker:
         with self._lock:
             return list(self._holds.values())
 
-    def renewed(self, sent_at: float, asked: Iterable[Hold], rows: Iterable[tuple[UUID, int, bool]]) -> None:
-        """Take in a heartbeat's answer: (execution, fence, cancel asked for) of every lease the database renewed.
+    def renewed(self, sent_at: float, asked: Iterable[Hold], rows: Iterable[tuple[UUID, int, bool, bool]]) -> None:
+        """Take in a heartbeat's answer: (execution, fence, cancel asked for, renewed) of every run that is ours.
 
-        A run that was asked for and is missing from it has been taken away. Nothing is said of one that was not asked
+        A run that was asked for and is missing from it has been taken away. One that is ours and was not renewed, since
+        its row is locked, keeps the lease it has. Nothing is said of one that was not asked
         for: it was claimed meanwhile, however short before the statement was sent.
         """
-        alive = {(execution_id, fence): cancel for execution_id, fence, cancel in rows}
+        ours = {(execution_id, fence): (cancel, renewed) for execution_id, fence, cancel, renewed in rows}
         for hold in asked:
-            key = (hold.execution_id, hold.fence)
-            if key in alive:
-                hold.until = sent_at + settings.LEASE_SECONDS
-                hold.cancelled = hold.cancelled or alive[key]
-            else:
+            found = ours.get((hold.execution_id, hold.fence))
+            if found is None:
                 hold.lost = True
+                continue
+            cancel, renewed = found
+            hold.cancelled = hold.cancelled or cancel
+            if renewed:
+                hold.until = sent_at + settings.LEASE_SECONDS
 
     def check(self, hold: Hold) -> None:
         """Raise before the next effect when it must not happen: `Fenced`, `Cancelled` or `Released`."""

@@ -51,6 +51,9 @@ def server_statements(logins: Logins, existing: set[str], databases: set[str]) -
         _alter("atb_mirror", "LOGIN REPLICATION NOSUPERUSER NOBYPASSRLS", None),
         sql.SQL("GRANT atb_system TO atb_app WITH INHERIT FALSE, SET TRUE").format(),
         sql.SQL("GRANT atb_system TO atb_owner WITH INHERIT FALSE, SET TRUE").format(),
+        # A process that is paused or cut off in the middle of a change would keep what it has locked. The product's own
+        # transactions are short; none is open while a model, a tool or a person is waited for.
+        sql.SQL("ALTER ROLE atb_app SET idle_in_transaction_session_timeout = '60s'").format(),
     ]
     if logins.database not in databases:
         statements.append(sql.SQL("CREATE DATABASE {} OWNER atb_owner").format(sql.Identifier(logins.database)))

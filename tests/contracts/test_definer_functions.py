@@ -17,9 +17,11 @@ KNOWN = {
     "claim_v2": "the fairest runs of all tenants, for workers of the version before",
     "claim_v3": "the fairest runs of all tenants",
     "metrics_v1": "counts the open runs of all tenants for /metrics",
-    "heartbeat_v1": "renews the leases of a worker, whatever tenants they are of",
+    "heartbeat_v1": "renews the leases of a worker, for workers of the version before",
+    "heartbeat_v2": "renews the leases of a worker, whatever tenants they are of",
     "reap_v1": "what the reaper does for all tenants each second, without approvals",
-    "reap_v2": "what the reaper does for all tenants each second",
+    "reap_v2": "what the reaper does for all tenants each second, but for cancels",
+    "reap_v3": "what the reaper does for all tenants each second",
     "queue_v1": "counts and ages of the open runs of all tenants, for operators and /health",
     "claim_notices_v1": "which decisions people are to be told of, of whatever tenant",
     "claim_deliveries_v1": "which deliveries to webhooks are due, of whatever tenant",
@@ -75,7 +77,7 @@ def test_no_reason_is_left_for_a_function_that_is_gone(owner):
 
 def test_what_runs_under_row_level_security_is_not_handed_over(owner):
     invokers = {row[0]: row[2] for row in owner.execute(_FUNCTIONS) if not row[1]}
-    assert {"record_v1", "finish_v3", "scope_tenant"} <= set(invokers)
+    assert {"record_v1", "finish_v4", "scope_tenant"} <= set(invokers)
     assert set(invokers.values()) == {"atb_owner"}
 
 

@@ -89,16 +89,16 @@ def record(db: Connection, held: Row, key: str, fence: int | None = None, **step
 
 
 def finish(db: Connection, held: Row, status: str = "succeeded", **outcome: Any) -> int | None:
-    """`finish_v3`: the event's number, or None when the run is no longer ours."""
+    """`finish_v4`: the event's number, or None when the run is no longer ours."""
     args = [held.tenant_id, held.execution_id, held.fence, json.dumps({"status": status, **outcome})]
-    row = db.execute("SELECT finish_v3(%s, %s, %s, %s::jsonb)", args, prepare=True).fetchone()
+    row = db.execute("SELECT finish_v4(%s, %s, %s, %s::jsonb)", args, prepare=True).fetchone()
     return None if row is None else row[0]
 
 
 def beat(
     db: Connection, worker: str = "w1", slots: int = 8, *, draining: bool = False, held: list[UUID] | None = None
 ) -> list[Row]:
-    """`heartbeat_v1` of a worker that holds all that it owns, or just `held`: the runs it renewed."""
+    """`heartbeat_v2` of a worker that holds all that it owns, or just `held`: the runs it renewed."""
     if held is None:
         with system() as everything:
             owned = everything.execute("SELECT id FROM executions_execution WHERE owner = %s", [worker]).fetchall()
@@ -106,13 +106,13 @@ def beat(
     ids = [str(run) for run in held]
     report = {"host": "h", "pid": 1, "slots": slots, "running": 0, "draining": draining, "held": ids}
     args = [worker, LEASE, json.dumps(report)]
-    return db.execute("SELECT * FROM heartbeat_v1(%s, %s::interval, %s::jsonb)", args, prepare=True).fetchall()
+    return db.execute("SELECT * FROM heartbeat_v2(%s, %s::interval, %s::jsonb)", args, prepare=True).fetchall()
 
 
 def reap(db: Connection, patience: str = "2 seconds", lost_limit: int = 3) -> Row:
-    """`reap_v2`: its counts."""
+    """`reap_v3`: its counts."""
     return db.execute(
-        "SELECT * FROM reap_v2(%s::interval, %s, %s::interval)", [patience, lost_limit, "1 hour"], prepare=True
+        "SELECT * FROM reap_v3(%s::interval, %s, %s::interval)", [patience, lost_limit, "1 hour"], prepare=True
     ).fetchone()
 
 

@@ -22,7 +22,7 @@ from hypothesis.stateful import (
 )
 
 from executions.approvals import approval_decide, execution_release, step_resolve
-from executions.models import OPEN
+from executions.models import FINAL, OPEN
 from executions.services import execution_cancel, execution_retry
 from executions.tool_steps import approval_id, approval_key
 from teams.errors import Conflict
@@ -73,6 +73,10 @@ class Run:
 
     def leave(self, status: str) -> None:
         self.status, self.owner = status, ""
+
+    def park(self, status: str) -> None:
+        """A cancel that was asked for meanwhile holds, unless the run has ended anyway."""
+        self.leave("cancelled" if self.cancel and status not in FINAL else status)
 
 
 class Engine(RuleBasedStateMachine):
@@ -142,12 +146,13 @@ class Engine(RuleBasedStateMachine):
         news = sql.finish(self.db, held, status, **({"retry_seconds": 60} if status == "retry_wait" else {}))
         assert (news is not None) == self._owns(held, run)
         if news is not None:
-            run.leave(status)
+            run.park(status)
 
     @rule(worker=st.sampled_from(["w1", "w2"]))
     def heartbeat(self, worker: str) -> None:
-        renewed = {(row.execution_id, row.fence, row.cancel_requested) for row in sql.beat(self.db, worker)}
-        assert renewed == {(key, run.fence, run.cancel) for key, run in self.runs.items() if run.owner == worker}
+        found = sql.beat(self.db, worker)
+        renewed = {(row.execution_id, row.fence, row.cancel_requested, row.renewed) for row in found}
+        assert renewed == {(key, run.fence, run.cancel, True) for key, run in self.runs.items() if run.owner == worker}
 
     @precondition(lambda self: any(run.owner for run in self.runs.values()))
     @rule(pick=st.integers(0, 1000))
@@ -156,6 +161,9 @@ class Engine(RuleBasedStateMachine):
         sql.expire(self.db, key)
         sql.reap(self.db, lost_limit=LOST_LIMIT)
         run.recoveries += 1
+        if run.cancel:
+            run.leave("cancelled")
+            return
         run.priority = max(run.priority, 100)
         run.leave("quarantined" if run.recoveries >= LOST_LIMIT else "queued")
 
@@ -198,10 +206,10 @@ class Engine(RuleBasedStateMachine):
         assert (news is not None) == self._owns(held, run), "an old owner asked"
         if news is None:
             return
-        for key in keys:
+        for key in () if run.cancel else keys:
             run.asked[key] = ""
             run.steps[approval_key(key)] = held.fence
-        run.leave("waiting")
+        run.park("waiting")
 
     @precondition(lambda self: any(run.asked for run in self.runs.values()))
     @rule(pick=st.integers(0, 1000), number=st.integers(0, 1), approve=st.booleans())
@@ -244,7 +252,7 @@ class Engine(RuleBasedStateMachine):
             run.steps.setdefault(TOOL, held.fence)
             run.tool = "unknown"
             sql.finish(self.db, held, "waiting")
-            run.leave("waiting")
+            run.park("waiting")
 
     @precondition(lambda self: any(run.tool for run in self.runs.values()))
     @rule(pick=st.integers(0, 1000), outcome=st.sampled_from(["happened", "did_not", "fail"]))

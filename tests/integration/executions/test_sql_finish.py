@@ -1,4 +1,4 @@
-"""finish_v3: ends, releases or parks a run under the fence, and gives the slot back exactly once."""
+"""finish_v4: ends, releases or parks a run under the fence, and gives the slot back exactly once."""
 
 from collections.abc import Iterator
 
@@ -152,3 +152,24 @@ def test_many_runs_end_at_once_without_losing_count(db, alice):
     assert sql.running(db, alice) == 0
     ended = db.execute("SELECT count(*) AS n FROM executions_execution WHERE status = 'succeeded'").fetchone()
     assert ended.n == 24
+
+
+@pytest.mark.parametrize("status", ["queued", "retry_wait", "waiting", "budget_exceeded"])
+def test_a_run_whose_cancel_came_during_its_last_call_does_not_park(db, worker, alice, status):
+    """Else it would wait for a person, or for its next try, as if nobody had asked for it to stop."""
+    sql.queue(db, alice)
+    held = sql.claim(worker)
+    db.execute("UPDATE executions_execution SET cancel_requested = true WHERE id = %s", [held.execution_id])
+    assert sql.finish(worker, held, status, retry_seconds=60) == 2
+    row = sql.run_row(db, held.execution_id)
+    assert (row.status, row.not_before, row.owner) == ("cancelled", None, "")
+    assert row.finished_at is not None
+    assert sql.running(db, alice) == 0
+
+
+def test_a_run_that_ends_during_its_cancel_has_ended(db, worker, alice):
+    sql.queue(db, alice)
+    held = sql.claim(worker)
+    db.execute("UPDATE executions_execution SET cancel_requested = true WHERE id = %s", [held.execution_id])
+    sql.finish(worker, held)
+    assert sql.run_row(db, held.execution_id).status == "succeeded"

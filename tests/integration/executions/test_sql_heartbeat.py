@@ -1,4 +1,4 @@
-"""heartbeat_v1: one statement renews what this worker holds, and nothing else; the worker's row is its beat."""
+"""heartbeat_v2: one statement renews what this worker holds, and nothing else; the worker's row is its beat."""
 
 from collections.abc import Iterator
 
@@ -104,15 +104,14 @@ def test_writes_one_row_a_worker(db, worker):
     assert rows[0].beat_at > rows[0].started_at
 
 
-def test_does_not_wait_long_for_a_record_in_hand(db, worker, alice):
-    """A record's row lock is held for one round trip; the beat goes on as soon as it is gone."""
-    sql.queue(db, alice)
-    held = sql.claim(worker)
-    with sql.login() as writing:
-        writing.execute("BEGIN")
-        sql.record(writing, held, "a")
-        worker.execute("SET lock_timeout = '300 ms'")
-        with pytest.raises(Exception, match="lock timeout"):
-            sql.beat(worker)
-        writing.execute("COMMIT")
-    assert len(sql.beat(worker)) == 1
+def test_a_row_that_stays_locked_keeps_its_own_lease_from_being_renewed_and_no_other(db, worker, alice):
+    """Somebody was cut off in the middle of a change: his run alone waits for it."""
+    sql.queue(db, alice, 3)
+    locked, *others = sql.claim_many(worker, 3, lease="5 seconds")
+    with sql.system() as cut_off:
+        cut_off.execute("BEGIN")
+        cut_off.execute("SELECT FROM executions_execution WHERE id = %s FOR UPDATE", [locked.execution_id])
+        told = {row.execution_id: row.renewed for row in sql.beat(worker)}
+        assert told == {locked.execution_id: False} | {run.execution_id: True for run in others}
+        assert all(_lease_left(db, run.execution_id) > 10 for run in others)
+    assert all(row.renewed for row in sql.beat(worker)), "the next beat renews it again"

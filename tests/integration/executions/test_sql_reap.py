@@ -1,4 +1,4 @@
-"""reap_v2: lost workers, due retries, deadlines, and how many permits to send."""
+"""reap_v3: lost workers, due retries, deadlines, and how many permits to send."""
 
 from collections.abc import Iterator
 
@@ -232,3 +232,15 @@ def test_the_same_moment_twice_does_nothing_twice(db, worker, alice):
     sql.expire(db, held.execution_id)
     assert [sql.reap(worker).expired for _ in range(2)] == [1, 0]
     assert sql.run_row(db, held.execution_id).recovery_count == 1
+
+
+def test_a_run_whose_worker_was_lost_before_it_saw_the_cancel_ends(db, worker, alice):
+    sql.queue(db, alice)
+    held = sql.claim(worker)
+    db.execute("UPDATE executions_execution SET cancel_requested = true WHERE id = %s", [held.execution_id])
+    sql.expire(db, held.execution_id)
+    reaped = sql.reap(worker)
+    assert (reaped.cancelled, reaped.expired, reaped.quarantined) == (1, 0, 0)
+    row = sql.run_row(db, held.execution_id)
+    assert (row.status, row.lease_until, row.error) == ("cancelled", None, None)
+    assert sql.running(db, alice) == 0

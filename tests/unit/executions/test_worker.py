@@ -24,9 +24,18 @@ def test_a_heartbeat_renews_what_it_reports():
     hold = held(worker)
     before = hold.until
     sent = time.monotonic() + 1
-    worker.renewed(sent, worker.holds(), [(hold.execution_id, hold.fence, False)])
+    worker.renewed(sent, worker.holds(), [(hold.execution_id, hold.fence, False, True)])
     assert hold.until > before
     worker.check(hold)
+
+
+def test_a_run_whose_row_is_locked_keeps_the_lease_it_has():
+    worker = Worker(1)
+    hold = held(worker)
+    before = hold.until
+    worker.renewed(time.monotonic() + 1, worker.holds(), [(hold.execution_id, hold.fence, False, False)])
+    worker.check(hold)
+    assert hold.until == before
 
 
 def test_a_run_missing_from_a_later_heartbeat_is_lost():
@@ -61,7 +70,7 @@ class Claiming:
         assert prepare
         asked = orjson.loads(parameters[2])["held"]
         holds = [hold for hold in (self.hold, self.claimed) if str(hold.execution_id) in asked]
-        return SimpleNamespace(fetchall=lambda: [(hold.execution_id, hold.fence, False) for hold in holds])
+        return SimpleNamespace(fetchall=lambda: [(hold.execution_id, hold.fence, False, True) for hold in holds])
 
 
 def test_a_run_claimed_while_a_heartbeat_is_put_together_is_not_lost(monkeypatch):
@@ -78,7 +87,7 @@ def test_a_run_claimed_while_a_heartbeat_is_put_together_is_not_lost(monkeypatch
 def test_an_old_fence_does_not_count():
     worker = Worker(1)
     hold = held(worker)
-    worker.renewed(time.monotonic(), worker.holds(), [(hold.execution_id, hold.fence + 1, False)])
+    worker.renewed(time.monotonic(), worker.holds(), [(hold.execution_id, hold.fence + 1, False, True)])
     with pytest.raises(Fenced):
         worker.check(hold)
 
@@ -97,7 +106,7 @@ def test_cancel_and_drain_are_told_apart():
     worker.draining = True
     with pytest.raises(Released):
         worker.check(hold)
-    worker.renewed(time.monotonic(), worker.holds(), [(hold.execution_id, hold.fence, True)])
+    worker.renewed(time.monotonic(), worker.holds(), [(hold.execution_id, hold.fence, True, True)])
     with pytest.raises(Cancelled):
         worker.check(hold)
 
