@@ -5,6 +5,7 @@
 """
 
 import difflib
+import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal, TypedDict
@@ -21,6 +22,7 @@ from teams.spec import MAX_AGENTS, AgentSpec, TeamSpec, assign_ids, dump, flow_r
 ADDED_BY: Final = "team-builder"
 FLOW: Final = "agent_team_flow"
 SLOTS: Final = "allow_TBA_how_many_more"
+_OTHER_ARROWS: Final = re.compile(r"[,;|>→⇒]")
 _ROOM: Final = 1_000  # bytes for what is written into the config on save, such as the tenant's slug
 _FLOW_REASON: Final = "the flow names this role and no agent had it"
 _DEFAULT_REASON: Final = "the config names no agents: the default team"
@@ -176,7 +178,10 @@ def _not_allowed(role: str, spec: TeamSpec) -> str:
 
 def did_you_mean(role: str, spec: TeamSpec, templates: Collection[str]) -> str:
     """` (did you mean "Critic"?)`, or "" when nothing is close."""
-    close = difflib.get_close_matches(role, [*spec.roles, *templates], n=1)
+    known = [*spec.roles, *templates]
+    if any(part.strip() in known for part in _OTHER_ARROWS.split(role)):
+        return ' (between two roles write "->")'
+    close = difflib.get_close_matches(role, known, n=1)
     return f' (did you mean "{close[0]}"?)' if close else ""
 
 

@@ -19,8 +19,8 @@ from executions.conversation import conversation_log
 from executions.models import Execution, Status
 from executions.services import execution_start
 from executions.waiting import wait_for
-from teams.api_base import ApiView, has_body
-from teams.api_schema import LOCATION, describe
+from teams.api_base import ApiView, expected_version, has_body
+from teams.api_schema import IF_MATCH, LOCATION, describe
 from teams.api_shapes import TEAM_ID
 from teams.errors import Conflict, Invalid, TeamBuilderError
 from teams.services import (
@@ -38,6 +38,7 @@ from teams.tenancy import tenant
 
 _GONE = {404: f"Team ID {TEAM_ID} not found or is deleted"}
 _TAKEN = {409: f"Team ID {TEAM_ID} is taken; leave it out to get a new one"}
+_MOVED = {412: "the team is at version 4, not 3: somebody changed it meanwhile"}
 _REFUSED = {400: "Invalid configuration: The team config has 1 error. max_turns: must be 1 or more; got 0"}
 
 _OF_THE_PROVIDER = frozenset(
@@ -139,14 +140,16 @@ class UpdateView(ApiView):
         example=shapes.UPDATED_EXAMPLE,
         body=TeamSpec,
         body_example=shapes.CONFIG,
-        problems=_REFUSED | _GONE,
+        problems=_REFUSED | _GONE | _MOVED,
+        headers=(IF_MATCH,),
     )
     def post(self, request: Request) -> Response:
         """Store a config as the team's next version. A team that is not there is told before a config that is wrong."""
         team_id = self.query.team_id
         team_get(actor=self.actor, team_id=team_id)
+        expected = expected_version(request)
         with _told_as_configuration():
-            team = team_update(actor=self.actor, team_id=team_id, config=request.data).team
+            team = team_update(actor=self.actor, team_id=team_id, config=request.data, expected_version=expected).team
         return self.answer(shapes.Updated(team_id=team.id, new_version=team.version, updated_at=team.updated_at))
 
 
@@ -161,13 +164,16 @@ class RollbackView(ApiView):
         "Roll back to a version",
         answer=shapes.RolledBack,
         example=shapes.ROLLED_BACK_EXAMPLE,
-        problems={404: f"Version 7 not found for Team ID {TEAM_ID}"},
+        problems={404: f"Version 7 not found for Team ID {TEAM_ID}"} | _MOVED,
+        headers=(IF_MATCH,),
     )
-    def post(self, _request: Request) -> Response:
+    def post(self, request: Request) -> Response:
         """Store the config of an old version as a new version; the history only grows."""
-        target = self.query.target_version
+        target, expected = self.query.target_version, expected_version(request)
         with _told_as_configuration():
-            team = team_rollback(actor=self.actor, team_id=self.query.team_id, target_version=target).team
+            team = team_rollback(
+                actor=self.actor, team_id=self.query.team_id, target_version=target, expected_version=expected
+            ).team
         done = shapes.RolledBack(
             team_id=team.id, restored_version=target, new_version=team.version, restored_at=team.updated_at
         )
@@ -185,11 +191,17 @@ class DeleteView(ApiView):
         "Delete softly",
         answer=shapes.Deleted,
         example=shapes.DELETED_EXAMPLE,
-        problems={404: f"Team ID {TEAM_ID} not found or already deleted"},
+        problems={404: f"Team ID {TEAM_ID} not found or already deleted"} | _MOVED,
+        headers=(IF_MATCH,),
     )
-    def delete(self, _request: Request) -> Response:
+    def delete(self, request: Request) -> Response:
         """Delete a team softly: nothing is removed, `POST /api/v1/teams/{id}/restore` brings it back."""
-        team = team_delete(actor=self.actor, team_id=self.query.team_id, reason=self.query.reason)
+        team = team_delete(
+            actor=self.actor,
+            team_id=self.query.team_id,
+            reason=self.query.reason,
+            expected_version=expected_version(request),
+        )
         return self.answer(shapes.Deleted(team_id=team.id, deleted=True))
 
 
@@ -230,11 +242,12 @@ class ExecuteView(ApiView):
         out to run the team as it is. 502: the model's provider failed; 500 with an `execution_id`: the run failed
         otherwise.
         """
-        team_id = self.query.team_id
+        team_id, version = self.query.team_id, None
         if has_body(request):
             with _told_as_configuration():
-                team_upsert(actor=self.actor, team_id=team_id, config=request.data)
-        started = execution_start(actor=self.actor, team_id=team_id, source="api").execution
+                # The version just stored, whoever stores the next one meanwhile.
+                version = team_upsert(actor=self.actor, team_id=team_id, config=request.data).team.version
+        started = execution_start(actor=self.actor, team_id=team_id, version=version, source="api").execution
         return self._ended(wait_for(self.actor, started.id, settings.EXECUTE_WAIT_SECONDS))
 
     def _ended(self, execution: Execution) -> Response:

@@ -171,14 +171,25 @@ class TeamView(ApiView):
         )
         return self.answer(team_saved(Saved(team)), ETag=etag(team.version))
 
-    @describe("Delete a team", answer=TeamDeleted, example={"team_id": TEAM_ID, "deleted": True})
+    @describe(
+        "Delete a team",
+        answer=TeamDeleted,
+        example={"team_id": TEAM_ID, "deleted": True},
+        problems=_MOVED,
+        headers=(IF_MATCH,),
+    )
     def delete(self, request: Request, team_id: UUID) -> Response:
         """Delete softly: it answers 404 from now on, runs in hand go on, and `restore` brings it back.
 
         The reason may also be sent as `{"reason": "..."}`, by clients that send a body with DELETE.
         """
         reason = self.body(WhyBody).reason if has_body(request) else ""
-        team_delete(actor=self.actor, team_id=team_id, reason=reason or self.query.reason)
+        team_delete(
+            actor=self.actor,
+            team_id=team_id,
+            reason=reason or self.query.reason,
+            expected_version=expected_version(request),
+        )
         return self.answer(TeamDeleted(team_id=team_id, deleted=True))
 
     def _changed(self, team_id: UUID, body: TeamReplace | TeamChange) -> Response:

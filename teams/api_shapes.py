@@ -1,12 +1,13 @@
 """What the API of teams takes and gives, with the examples its documentation shows."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
 from pydantic import AfterValidator, Field, GetJsonSchemaHandler
 from pydantic_core import CoreSchema
 
+from teams.errors import Invalid, Located
 from teams.proposal_shapes import ADDITION_EXAMPLE, Addition, ProposalAnswer
 from teams.shapes import Answer, Body, Moment, PageQuery, Query, Text
 from teams.spec import TeamSpec
@@ -56,7 +57,25 @@ class CompareQuery(Query):
     b: Version = Field(description="The later version.")
 
 
-class TeamCreate(Body):
+class _WithConfig(Body):
+    """A body with a config in it, not the config itself, as the compatibility routes take it."""
+
+    @classmethod
+    def read(cls, values: object, saying: str = "The request") -> Self:
+        """As always, but for the fields of a config sent bare, which are not to be removed."""
+        try:
+            return super().read(values, saying)
+        except Invalid as error:
+            raise Invalid(error.detail, errors=[cls._led_inside(place) for place in error.errors]) from error
+
+    @classmethod
+    def _led_inside(cls, place: Located) -> Located:
+        if place["loc"] in TeamSpec.model_fields and place["loc"] not in cls.model_fields:
+            return Located(loc=place["loc"], msg='is a field of the config: send it inside, {"config": { … }}')
+        return place
+
+
+class TeamCreate(_WithConfig):
     """A new team."""
 
     config: Config
@@ -64,7 +83,7 @@ class TeamCreate(Body):
     reason: Reason = ""
 
 
-class TeamReplace(Body):
+class TeamReplace(_WithConfig):
     """A new version of a team."""
 
     config: Config
@@ -72,7 +91,7 @@ class TeamReplace(Body):
     reason: Reason = ""
 
 
-class TeamChange(Body):
+class TeamChange(_WithConfig):
     """A new config (makes a version), a new name (makes none), or both."""
 
     config: Config = Field(None, description="The whole config; left out: it stays.")
@@ -80,7 +99,7 @@ class TeamChange(Body):
     reason: Reason = ""
 
 
-class TeamValidate(Body):
+class TeamValidate(_WithConfig):
     """A config to be checked."""
 
     config: Config

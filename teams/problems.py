@@ -9,6 +9,7 @@ from django.conf import settings
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.urls import Resolver404, resolve
 from django.views import defaults
 from rest_framework import exceptions, status
 from rest_framework.response import Response
@@ -176,9 +177,22 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """handler404: an address that does not exist, among them those with a malformed id."""
     if _is_page(request):
         return defaults.page_not_found(request, exception)
-    return problem_response(
-        NotFound("There is nothing at this address. Ids are UUIDs; /api/docs/ lists all addresses.")
-    )
+    path = request.path_info
+    if path.endswith("/") and _is_address(path.removesuffix("/")):
+        text = "There is nothing at this address: leave out the slash at its end."
+    elif _is_address(f"{path}/"):
+        text = "There is nothing at this address: write a slash at its end."
+    else:
+        text = "There is nothing at this address. Ids are UUIDs; /api/docs/ lists all addresses."
+    return problem_response(NotFound(text))
+
+
+def _is_address(path: str) -> bool:
+    try:
+        resolve(path)
+    except Resolver404:
+        return False
+    return True
 
 
 def server_error(request: HttpRequest) -> HttpResponse:

@@ -132,11 +132,13 @@ def team_rollback(
     return Saved(team, prepared.additions, prepared.warnings, prepared.spec)
 
 
-def team_delete(*, actor: Actor, team_id: UUID, reason: str = "") -> Team:
-    """Delete softly: nothing is removed, runs in hand go on, new ones answer 404. Raises `NotFound`."""
+def team_delete(*, actor: Actor, team_id: UUID, reason: str = "", expected_version: int | None = None) -> Team:
+    """Delete softly: nothing is removed, runs in hand go on, new ones answer 404. Raises `NotFound`, and
+    `PreconditionFailed` when `expected_version` is no longer the team's."""
     actor.require("teams:write")
     checked_texts("", reason)
     with locked(actor, team_id, missing="not found or already deleted") as team:
+        expect(team, expected_version)
         team.is_deleted, team.deleted_at = True, timezone.now()
         store(team, actor, reason)
         audit.record(actor, "team.delete", team, before={"version": team.version}, reason=reason)

@@ -4,6 +4,7 @@ Python's reader takes the last of two equal keys, accepts NaN and dies on deep n
 check something that the next one reads as something else, so each is refused here.
 """
 
+import codecs
 import json
 from collections.abc import Iterator
 from typing import Any, Final
@@ -54,6 +55,7 @@ def read(raw: bytes) -> Any:
 
 
 def _text(raw: bytes) -> str:
+    raw = raw.removeprefix(codecs.BOM_UTF8)  # some editors and shells of Windows begin every file with it
     try:
         return raw.decode()
     except UnicodeDecodeError as error:
@@ -66,7 +68,8 @@ def _text(raw: bytes) -> str:
 def _syntax(error: json.JSONDecodeError) -> Located:
     if not error.doc.strip():
         return Located(loc="", msg="is empty: send a JSON object, for example {}")
-    saying = f"{error.msg[0].lower()}{error.msg[1:]}".replace("expecting", "expected")
+    # Two of Python's sayings end in "at", the place being added behind them.
+    saying = f"{error.msg[0].lower()}{error.msg[1:]}".replace("expecting", "expected").removesuffix(" at")
     return Located(loc="", msg=f"line {error.lineno}, column {error.colno}: {saying}")
 
 

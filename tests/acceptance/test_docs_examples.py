@@ -77,6 +77,13 @@ def test_every_block_of_commands_tells_its_answer() -> None:
     assert PAGE.count("```sh\n") == len(EXAMPLES) >= 10
 
 
+def test_every_command_with_a_body_says_that_it_is_json() -> None:
+    commands = re.findall(r"^ *curl (?:.*\\\n)*.*$", PAGE, re.MULTILINE)
+    with_body = [command for command in commands if " -d " in command]
+    assert len(with_body) >= 10
+    assert [command for command in with_body if "Content-Type: application/json" not in command] == []
+
+
 def test_each_compatibility_route_has_an_example() -> None:
     assert {path for path in COMPATIBILITY if any(f"$BASE{path}" in e.command for e in EXAMPLES)} == COMPATIBILITY
 

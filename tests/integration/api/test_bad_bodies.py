@@ -21,6 +21,7 @@ def post(client: Any, raw: bytes, url: str = "/api/v1/teams", content_type: str 
         (b"{", "", "line 1, column 2"),
         (b'{"config": {},\n  "name": }', "", "line 2, column 11"),
         (b"{'config': {}}", "", "line 1, column 2"),
+        (b'{"name": "a\0b"}', "", "line 1, column 12: invalid control character"),
         (b'{"config": {}} {}', "", "line 1, column 16"),
         (b'{"config": {"a": 1, "a": 2}}', "a", "is given twice"),
         (b'{"name": "a", "name": "b"}', "name", "is given twice"),
@@ -62,6 +63,20 @@ def test_an_unknown_field_with_a_hint(api: Any, alice: Any) -> None:
         "config": "is required: add it",
         "confg": 'is not a known field: did you mean "config"?',
     }
+
+
+def test_a_config_that_is_sent_bare(api: Any, alice: Any) -> None:
+    answer = api(alice).post("/api/v1/teams", {"agent_team_main_goal": "x"})
+    assert answer.status_code == 400
+    assert {error["loc"]: error["msg"] for error in answer.json()["errors"]} == {
+        "config": "is required: add it",
+        "agent_team_main_goal": 'is a field of the config: send it inside, {"config": { … }}',
+    }
+
+
+def test_a_byte_order_mark_is_passed_over(api: Any, alice: Any) -> None:
+    raw = b'\xef\xbb\xbf{"config": {"agent_team_main_goal": "x"}}'
+    assert post(api(alice), raw).status_code == 201
 
 
 @pytest.mark.parametrize(("field", "value"), [("name", 5), ("name", ["a"]), ("reason", 5), ("name", "a\nb")])

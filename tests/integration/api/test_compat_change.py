@@ -51,6 +51,19 @@ def test_a_wrong_config(api: Any, alice: Any) -> None:
     assert stored(alice, team).version == 1
 
 
+def test_a_team_that_moved_meanwhile_stays_as_it_is(api: Any, alice: Any) -> None:
+    team, seen = factories.team(alice), {"If-Match": '"7"'}
+    client, query = api(alice), f"team_id={team.id}"
+    answers = [
+        client.post(f"/update_team?{query}", factories.config(), headers=seen),
+        client.post(f"/rollback_team?{query}&target_version=1", headers=seen),
+        client.delete(f"/delete_team?{query}", headers=seen),
+    ]
+    assert [answer.status_code for answer in answers] == [412] * 3
+    assert (stored(alice, team).version, stored(alice, team).is_deleted) == (1, False)
+    assert client.post(f"/update_team?{query}", factories.config(), headers={"If-Match": '"1"'}).status_code == 200
+
+
 def test_rolled_back(api: Any, alice: Any) -> None:
     team = factories.team(alice)
     team_update(actor=alice.actor, team_id=team.id, config=factories.config(max_turns=4))

@@ -10,10 +10,12 @@ from uuid import uuid4
 import pytest
 from django.db import connection
 
+from console import compat
 from executions import runtime
 from executions.models import Execution, Status
 from executions.worker import Worker
 from teams.models import Team
+from teams.services import team_upsert
 from teams.tenancy import tenant
 from tests import factories
 from tests.fakes import FakeLLMServer
@@ -78,6 +80,24 @@ def test_a_config_is_stored_first(api: Any, alice: Any, fake_model: Any) -> None
     assert [turn["role"] for turn in body["conversation_log"]] == ["Editor"]
     with tenant(alice.tenant.id):
         assert Team.objects.get(id=team.id).version == 2
+    assert runs(alice)[0].version == 2
+
+
+def test_the_config_that_was_sent_runs_whoever_stores_another_meanwhile(
+    api: Any, alice: Any, fake_model: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    team = factories.team(alice, "Writer")
+
+    def overtaken(**asked: Any) -> Any:
+        saved = team_upsert(**asked)
+        team_upsert(**asked | {"config": factories.config("Intruder")})
+        return saved
+
+    monkeypatch.setattr(compat, "team_upsert", overtaken)
+    with a_worker():
+        body = api(alice).post(f"/execute?team_id={team.id}", factories.config("Editor")).json()
+
+    assert [turn["role"] for turn in body["conversation_log"]] == ["Editor"]
     assert runs(alice)[0].version == 2
 
 

@@ -32,6 +32,15 @@ def test_an_unknown_address(api: Any, alice: Any, url: str) -> None:
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("url", "fix"),
+    [("/api/v1/teams/", "leave out the slash"), ("/build/", "leave out"), ("/api/docs", "write a slash")],
+)
+def test_a_slash_too_much_or_too_little(api: Any, alice: Any, url: str, fix: str) -> None:
+    assert fix in assert_problem(api(alice).get(url), 404)["detail"]
+
+
+@pytest.mark.django_db
 @pytest.mark.parametrize(("method", "url"), [("delete", "/api/v1/teams"), ("get", "/build"), ("put", "/teams")])
 def test_a_method_the_address_does_not_know(api: Any, alice: Any, method: str, url: str) -> None:
     answer = getattr(api(alice), method)(url)

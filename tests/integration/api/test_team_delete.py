@@ -36,6 +36,16 @@ def test_the_reason_may_be_in_a_body(api: Any, alice: Any) -> None:
         assert AuditEntry.objects.get(object_id=str(team.id), action="team.delete").reason == "obsolete"
 
 
+def test_a_team_that_moved_meanwhile_is_not_deleted(api: Any, alice: Any) -> None:
+    team = factories.team(alice)
+    client, url = api(alice), f"/api/v1/teams/{team.id}"
+    answer = client.delete(url, headers={"If-Match": '"7"'})
+    assert answer.status_code == 412
+    assert "the team is at version 1, not 7" in answer.json()["detail"]
+    assert not stored(alice, team).is_deleted
+    assert client.delete(url, headers={"If-Match": '"1"'}).status_code == 200
+
+
 def test_gone_from_every_address(api: Any, alice: Any) -> None:
     team = factories.team(alice)
     client, url = api(alice), f"/api/v1/teams/{team.id}"

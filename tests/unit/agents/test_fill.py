@@ -144,3 +144,9 @@ def test_a_config_that_would_be_too_large_to_load_again_is_refused():
     result = fill(spec(metadata={"notes": "x" * 999_000}))
     assert [error["loc"] for error in result.errors] == [""]
     assert "the completed config is 1.0 MB" in result.errors[0]["msg"]
+
+
+@pytest.mark.parametrize("flow", ["A, B", "A → B", "A => B"])
+def test_a_flow_with_other_marks_than_arrows_is_told_to_use_them(flow):
+    [error] = fill(spec(flow, ["A", "B"])).errors
+    assert '(between two roles write "->")' in error["msg"]
