@@ -75,6 +75,7 @@ class ProviderAccountForm(SecretForm):
     class Meta:
         model = ProviderAccount
         fields = ["provider", "base_url", "enabled", "note"]
+        labels = {"base_url": "Base URL"}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -56,6 +56,7 @@ class WebhookForm(ServiceForm):
         model = Webhook
         fields = _FIELDS
         widgets = {"url": forms.TextInput(attrs={"size": 80})}
+        labels = {"url": "URL"}
 
     def field_of(self, loc: str) -> str | None:
         return "team" if loc == "team_id" else super().field_of(loc)

@@ -9,6 +9,7 @@ from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
 from django.utils.safestring import SafeString
+from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from teams.access import memberships_of
 from teams.badges import Look, badge, stamp
@@ -117,6 +118,11 @@ def _about_removing(request: HttpRequest, member: Membership) -> list[str]:
 
 class UserAdmin(LooksUp, PlatformModelAdmin, DjangoUserAdmin):
     """Users of the platform. What they may do is in their memberships, so groups and permissions are not offered."""
+
+    # The theme's forms: the stock ones' password fields have no border, as if there were none.
+    form = UserChangeForm
+    add_form = UserCreationForm
+    change_password_form = AdminPasswordChangeForm
 
     fieldsets = (
         (None, {"fields": ("username", "password")}),

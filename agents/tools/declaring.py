@@ -74,7 +74,12 @@ def _docstring(name: str, function: Callable[..., ToolResult]) -> tuple[str, Map
     if not (summary and returns):
         raise TypeError(f"{name}: its docstring must say what it does and, under Returns:, what it answers")
     arguments = {found[1]: _one_line(found[2]) for found in _ARGUMENT.finditer(sections.get("Args", ""))}
-    return f"{summary} Returns {returns[0].lower()}{returns[1:]}", arguments
+    return f"{summary} Returns {_inside(returns)}", arguments
+
+
+def _inside(sentence: str) -> str:
+    """A sentence as it goes on in another one; what is written in capitals, such as JSON, stays."""
+    return sentence if sentence[:2].isupper() else f"{sentence[0].lower()}{sentence[1:]}"
 
 
 def _model(name: str, function: Callable[..., ToolResult], described: Mapping[str, str]) -> type[BaseModel]:

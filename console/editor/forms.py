@@ -317,11 +317,11 @@ def _is_shown(form: AgentForm) -> bool:
 
 
 def _problems_of(form: forms.BaseForm, where: str) -> Iterator[Problem]:
-    for name, found in form.errors.items() if form.is_bound else ():
-        if name in form.fields:
-            bound = form[name]
-            for text in found:
-                yield Problem(f"{where}{bound.label}", str(text), bound.id_for_label or bound.auto_id)
+    # By the fields, not by the errors: those are in the order in which they were found.
+    for name in form.fields if form.is_bound else ():
+        bound = form[name]
+        for text in form.errors.get(name, ()):
+            yield Problem(f"{where}{bound.label}", str(text), bound.id_for_label or bound.auto_id)
 
 
 def _add(form: forms.BaseForm, field: str | None, message: str) -> None:

@@ -114,3 +114,37 @@ def test_a_team_is_made_without_a_mouse_on_json(page: Page, bob: Any, sign_in: A
     # A narrow screen: nothing to scroll sideways.
     page.set_viewport_size({"width": 390, "height": 844})
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
+def test_what_is_not_saved_is_not_left_by_mistake(page: Page, bob: Any, sign_in: Any) -> None:
+    team, asked = factories.team(bob, "Writer"), []
+    sign_in(bob)
+    page.goto(f"/admin/teams/team/{team.id}/change/")
+    goal, elsewhere = page.get_by_label("Goal", exact=True), page.get_by_role("link", name="Agent teams")
+    page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.dismiss()))
+
+    was = goal.input_value()
+    goal.fill("Name uses of a door.")
+    elsewhere.click()
+    expect(goal).to_have_value("Name uses of a door.")
+    assert asked == ["beforeunload"]
+
+    # A mistake that came back is not saved either.
+    page.get_by_label("Rounds").fill("0")
+    save(page)
+    expect(page.get_by_role("alert")).to_contain_text("Nothing was saved yet")
+    goal.click()
+    elsewhere.click()
+    expect(goal).to_have_value("Name uses of a door.")
+    assert asked == ["beforeunload"] * 2
+
+    # What is saved, or written back as it was, holds nobody.
+    page.get_by_label("Rounds").fill("2")
+    save(page)
+    page.wait_for_url("**/change/")
+    expect(page.get_by_role("alert")).to_have_count(0)
+    goal.fill(was)
+    goal.fill("Name uses of a door.")
+    elsewhere.click()
+    page.wait_for_url("**/teams/team/")
+    assert asked == ["beforeunload"] * 2

@@ -317,6 +317,28 @@
     target.scrollIntoView({ block: "center" });
   };
 
+  // --- leaving ---
+
+  const written = () => new URLSearchParams(new FormData(form)).toString();
+  let atFirst = "";
+  let goes = false;
+
+  form.addEventListener("submit", () => {
+    goes = true;
+  });
+  form.addEventListener("click", (event) => {
+    goes = goes || Boolean(event.target.closest("[data-te-leave]"));
+  });
+  // A page that comes back by the browser's "back" asks again.
+  addEventListener("pageshow", () => {
+    goes = false;
+  });
+  addEventListener("beforeunload", (event) => {
+    if (!goes && (form.hasAttribute("data-te-unsaved") || written() !== atFirst)) {
+      event.preventDefault();
+    }
+  });
+
   // --- the start ---
 
   all("[data-te-live]").forEach((part) => {
@@ -339,6 +361,7 @@
   renumber();
   showTools();
   growAll(form);
+  atFirst = written();
   const faulty = form.querySelector('[aria-invalid="true"]');
   if (faulty) {
     show(faulty);

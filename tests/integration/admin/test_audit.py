@@ -86,8 +86,8 @@ def test_an_empty_list_says_what_it_is_for_and_a_narrowed_one_offers_all(
     browser = signed_in(charlie)
     page = browser.get(LIST).content.decode()
     assert "Each change of this tenant" in page
-    assert "Take them away" not in page
-    assert "Take them away" in browser.get(f"{LIST}?q=nothing").content.decode()
+    assert "Clear search and filters" not in page
+    assert "Clear search and filters" in browser.get(f"{LIST}?q=nothing").content.decode()
     keys = browser.get("/admin/teams/apikey/").content.decode()
     assert "copy it once" in keys
 

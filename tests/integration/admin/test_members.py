@@ -1,5 +1,6 @@
 """Members, and the platform's tenants and users."""
 
+import re
 from typing import Any
 
 import pytest
@@ -96,6 +97,14 @@ def test_removing_oneself_and_the_last_admin_are_told_first(alice: Any, acme: An
     page = signed_in(alice).get(f"{LIST}{row.pk}/delete/").content.decode()
     assert "This is you" in page
     assert "last admin" in page
+
+
+def test_every_password_is_typed_into_a_field_with_a_border(root: Any, alice: Any, signed_in: Any) -> None:
+    browser = signed_in(root)
+    for address in ("/admin/auth/user/add/", f"/admin/auth/user/{alice.user.pk}/password/", "/admin/password_change/"):
+        fields = re.findall(r'<input[^>]*type="password"[^>]*>', browser.get(address).content.decode())
+        assert len(fields) >= 2, address
+        assert all("border-base-200" in field for field in fields), address
 
 
 def test_users_are_listed_with_their_tenants(root: Any, alice: Any, bob: Any, charlie: Any, signed_in: Any) -> None:

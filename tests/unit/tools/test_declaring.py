@@ -60,6 +60,18 @@ def test_every_argument_is_described() -> None:
         declared(weigh)
 
 
+def test_what_is_written_in_capitals_stays_so() -> None:
+    def weigh(_context: object) -> ToolResult:
+        """Weighs.
+
+        Returns:
+            JSON with the weight.
+        """
+        return ToolResult("1")
+
+    assert declared(weigh).description == "Weighs. Returns JSON with the weight."
+
+
 def test_no_docstring_no_tool() -> None:
     def weigh(_context: object) -> ToolResult:
         raise NotImplementedError
