@@ -1,6 +1,6 @@
 """The overview an operator starts with: what runs, what failed, what waits for them, and what to do next.
 
-About a dozen questions, whatever the number of teams and runs (console/figures.py). Each part is shown to those who
+About ten questions, whatever the number of teams and runs (console/figures.py). Each part is shown to those who
 have the scope for it; a superuser who looks across tenants sees sums and a row for each tenant.
 """
 
@@ -11,7 +11,6 @@ from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
-from django.db.models import Count
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
@@ -20,7 +19,7 @@ from agents.accounts import accounts_of
 from agents.providers import providers
 from console import figures
 from console.chart import runs_svg, said
-from console.figures import Day, Spent
+from console.figures import Day, Spent, Teams
 from executions import life
 from executions.admin_look import duration, excerpt, number, run_badge, took, usd
 from executions.models import Approval, Status, Step, StepState, TenantDay, TenantLimits
@@ -108,12 +107,13 @@ def board(viewer: Viewer) -> dict[str, Any]:
     """All that the overview shows this viewer. Inside the page's scope."""
     today = datetime.now(UTC).date()
     workers = Workers.now()
-    live = dict(Team.objects.filter(is_deleted=False).order_by().values_list("tenant_id").annotate(teams=Count("id")))
+    teams = figures.teams_of_tenants()
+    live = sum(counted.live for counted in teams.values())
     parts: dict[str, Any] = {"viewer": viewer, "workers": workers, "today": today, "across": viewer.across}
-    tiles = [Tile("Live teams", f"{sum(live.values()):,}", "", _list("teams_team"))] if viewer.may("teams:read") else []
+    tiles = [Tile("Live teams", number(live), "", _list("teams_team"))] if viewer.may("teams:read") else []
     if viewer.may("executions:read"):
         parts |= _runs(viewer, today)
-        waiting = _waiting(viewer)
+        waiting = _waiting(viewer, sum(counted.proposed for counted in teams.values()))
         tiles += [_runs_tile(parts["day"]), waiting.pop("tile")]
         parts |= waiting
     if viewer.may("usage:read"):
@@ -121,9 +121,9 @@ def board(viewer: Viewer) -> dict[str, Any]:
         tiles.append(_cost_tile(spent))
         parts["limits"] = [] if viewer.across else _limits(today)
         if viewer.across:
-            parts["tenants"] = _tenants(live, parts["by_tenant"], spent, today)
+            parts["tenants"] = _tenants(teams, parts["by_tenant"], spent, today)
     parts["tiles"] = tiles
-    parts["hints"] = _hints(viewer, sum(live.values()), workers, has_runs=bool(parts.get("latest")))
+    parts["hints"] = _hints(viewer, live, workers, has_runs=bool(parts.get("latest")))
     return parts
 
 
@@ -174,7 +174,7 @@ def _runs_tile(day: Day) -> Tile:
     return Tile("Runs today", f"{day.runs:,}", note, _list("executions_execution"), look)
 
 
-def _waiting(viewer: Viewer) -> dict[str, Any]:
+def _waiting(viewer: Viewer, proposed: int) -> dict[str, Any]:
     """What a person has to say a word to: calls to approve, calls that were lost, agents that were proposed."""
     asked = Approval.objects.filter(decision="", execution__status=Status.WAITING)
     rows = asked.select_related("execution__team").order_by("asked_at")[: SHOWN + 1]
@@ -182,7 +182,6 @@ def _waiting(viewer: Viewer) -> dict[str, Any]:
     shown = [{"row": row, "age": took(row.asked_at, timezone.now())} for row in narrow]
     approvals = len(shown) if len(shown) <= SHOWN else asked.count()
     lost = Step.objects.filter(state=StepState.UNKNOWN, execution__status=Status.WAITING).count()
-    proposed = Team.objects.filter(is_deleted=False, pending_proposal__isnull=False).count()
     together = approvals + lost + proposed
     note = f"{_counted(approvals, 'approval')} · {_counted(lost, 'lost call')} · {_counted(proposed, 'proposal')}"
     label = "Waiting for you" if viewer.may("approvals:decide") else "Waiting for people"
@@ -276,7 +275,7 @@ class Workers:
 
 
 def _tenants(
-    live: Mapping[UUID, int], by_tenant: Mapping[UUID, list[Day]], spent: Mapping[UUID, Spent], today: date
+    teams: Mapping[UUID, Teams], by_tenant: Mapping[UUID, list[Day]], spent: Mapping[UUID, Spent], today: date
 ) -> list[dict[str, Any]]:
     """A row for each tenant, those with most runs first."""
     rows: list[dict[str, Any]] = []
@@ -284,7 +283,7 @@ def _tenants(
         days = by_tenant.get(tenant.id, [])
         rows.append({
             "tenant": tenant,
-            "teams": live.get(tenant.id, 0),
+            "teams": teams.get(tenant.id, Teams()).live,
             "day": figures.added_up(days, today),
             "runs": sum(day.runs for day in days),
             "failed": sum(day.failed for day in days),

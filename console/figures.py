@@ -1,6 +1,6 @@
-"""The dashboard's numbers: each a question in SQL that reads a bounded part of an index.
+"""The dashboard's numbers: each question about runs is in SQL and reads a bounded part of an index.
 
-Every question begins at the directory of tenants and looks into each tenant's part of an index, so the same text
+Such a question begins at the directory of tenants and looks into each tenant's part of an index, so the same text
 serves one tenant (row level security stands, and the tenant is named) and a superuser who looks at all of them.
 """
 # ruff: noqa: S608 - the questions are put together of what is written here by us
@@ -14,8 +14,10 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.db import connection
+from django.db.models import Count, Q
 
 from executions.models import OPEN
+from teams.models import Team
 
 FAILED: Final = ("failed", "quarantined", "budget_exceeded")
 """Statuses in which a run has stopped and a person has to look."""
@@ -102,6 +104,14 @@ class Spent:
 
 
 @dataclass(frozen=True)
+class Teams:
+    """A tenant's live teams, and how many of them have a proposal that waits."""
+
+    live: int = 0
+    proposed: int = 0
+
+
+@dataclass(frozen=True)
 class RunRow:
     """One of the latest runs."""
 
@@ -151,6 +161,13 @@ def runs_by_day(of: UUID | None, since: datetime) -> dict[UUID, list[Day]]:
 def spent_since(of: UUID | None, since: datetime) -> dict[UUID, Spent]:
     """Return what each tenant's runs begun since then took."""
     return {tenant_id: Spent(*rest) for tenant_id, *rest in _asked(_SPENT, [since, of])}
+
+
+def teams_of_tenants() -> dict[UUID, Teams]:
+    """Return what each tenant of the scope has; tenants without a live team are left out."""
+    proposed = Count("id", filter=Q(pending_proposal__isnull=False))
+    rows = Team.objects.filter(is_deleted=False).order_by().values_list("tenant_id")
+    return {tenant_id: Teams(*counts) for tenant_id, *counts in rows.annotate(live=Count("id"), proposed=proposed)}
 
 
 def latest_runs(of: UUID | None, limit: int) -> list[RunRow]:

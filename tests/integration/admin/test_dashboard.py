@@ -75,6 +75,18 @@ def test_counts_what_happened_today_and_in_two_weeks(busy: Any, alice: Person) -
     assert "Call_Web_API" in shown
 
 
+def test_proposals_of_live_teams_wait_as_well(alice: Person) -> None:
+    proposed, deleted, _plain = (factories.team(alice) for _ in range(3))
+    proposed.pending_proposal = deleted.pending_proposal = {"additions": []}
+    deleted.is_deleted = True
+    with tenant(alice.tenant.id):
+        proposed.save()
+        deleted.save()
+    found, _shown = page_of(alice)
+    assert [(tile.label, tile.value) for tile in found["tiles"][::2]] == [("Live teams", "2"), ("Waiting for you", "1")]
+    assert found["proposed"] == 1
+
+
 def test_failing_teams_lead_to_their_failed_runs(busy: Any, alice: Person, signed_in: Any) -> None:
     found, shown = page_of(alice)
     (failing,) = found["failing"]
@@ -152,6 +164,11 @@ def test_superusers_see_sums_and_a_row_for_each_tenant(busy: Any, alice: Person,
     assert found["tiles"][1].value == "4"
     assert len(found["latest"]) == 6
     assert "Globex" in shown
+
+
+def test_asks_little(busy: Any, alice: Person, django_assert_num_queries: Any) -> None:
+    with tenant(alice.tenant.id), django_assert_num_queries(10):
+        board(viewer_of(alice))
 
 
 def test_asks_as_often_for_many_teams_as_for_one(busy: Any, alice: Person) -> None:
