@@ -1,19 +1,17 @@
 """What a run may use, as the admin's forms ask for it: when it is started, and when it stopped for its budget."""
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 from django import forms
 
 from executions.api_shapes import Budget
 from executions.budgets import Limits
-from teams.errors import Forbidden, Invalid, TeamBuilderError
+from teams.errors import Invalid
+from teams.forms import ShowsRefusals
 from teams.services import MAX_REASON
 
-T = TypeVar("T")
 
-
-class BudgetForm(forms.Form):
+class BudgetForm(ShowsRefusals, forms.Form):
     """Limits of one run. Their bounds are the API's."""
 
     limits = Limits()
@@ -39,25 +37,6 @@ class BudgetForm(forms.Form):
         except Invalid as error:
             self.refused(error)
         return values
-
-    def refused(self, error: TeamBuilderError) -> None:
-        """Show what was refused, each part at its field."""
-        if not error.errors:
-            self.add_error(None, error.detail)
-        for found in error.errors:
-            here = found["loc"] in self.fields
-            self.add_error(found["loc"] if here else None, found["msg"] if here else f"{found['loc']}: {found['msg']}")
-
-    def tried(self, change: Callable[[], T]) -> T | None:
-        """Make a change; one that is refused becomes errors of the form and None. Missing rights have their own
-        page."""
-        try:
-            return change()
-        except Forbidden:
-            raise
-        except TeamBuilderError as error:
-            self.refused(error)
-            return None
 
 
 class RaiseForm(BudgetForm):

@@ -20,14 +20,14 @@ from teams.badges import badge, moment, stamp
 from teams.changelists import LooksUp
 from teams.directory import member_make, member_set, user_find
 from teams.errors import TeamBuilderError
-from teams.forms import ReasonForm
+from teams.forms import ReasonForm, ShowsRefusals
 from teams.modeladmin import PlatformModelAdmin
 from teams.models import ApiKey, AuditEntry, Membership, Role, Team, Tenant
 
 _MEMBERS_SHOWN: Final = 200
 
 
-class MemberForm(forms.Form):
+class MemberForm(ShowsRefusals, forms.Form):
     """A user and their role in a tenant."""
 
     username = forms.CharField(max_length=150, help_text="A user of this platform, or a new one with a first password.")
@@ -40,13 +40,6 @@ class MemberForm(forms.Form):
         help_text="Only for a new user. One who exists keeps theirs: leave it blank.",
     )
     reason = ReasonForm.base_fields["reason"]
-
-    def refuse(self, error: TeamBuilderError) -> None:
-        """Show what a service refused, each part at its field."""
-        if not error.errors:
-            self.add_error(None, error.detail)
-        for found in error.errors:
-            self.add_error(found["loc"] if found["loc"] in self.fields else None, found["msg"])
 
 
 class TenantAdmin(LooksUp, PlatformModelAdmin):
@@ -131,7 +124,7 @@ class TenantAdmin(LooksUp, PlatformModelAdmin):
             else:
                 member_set(actor=actor, **given)
         except TeamBuilderError as error:
-            form.refuse(error)
+            form.refused(error)
         return form
 
     def member_page(self, request: HttpRequest, object_id: UUID) -> HttpResponse:

@@ -1,7 +1,8 @@
 """Forms of the admin. A form that changes something hands it to a service and shows what the service refuses."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from django import forms
 from django.http import HttpRequest
@@ -19,6 +20,8 @@ from teams.models import ApiKey, Membership, Role
 from teams.selects import LongSelect
 from teams.services import MAX_REASON
 from teams.spec import TeamSpec, dump
+
+T = TypeVar("T")
 
 
 def prepared_for(request: HttpRequest) -> Prepared | None:
@@ -60,7 +63,41 @@ class ReasonForm(forms.Form):
     )
 
 
-class ServiceForm(forms.ModelForm):
+class ShowsRefusals(forms.BaseForm):
+    """A form that shows what a service refused, each part at its field."""
+
+    def field_of(self, loc: str) -> str | None:
+        """Return the field an error at `loc` belongs to; None for the whole form."""
+        field = loc.partition(".")[0]
+        return field if field in self.fields else None
+
+    def line(self, found: Located) -> str:
+        """Return an error as its text on the form; it names its place as far as no field does."""
+        loc = found["loc"]
+        place = loc.partition(".")[2] if self.field_of(loc) else loc
+        return f"{place}: {found['msg']}" if place else found["msg"]
+
+    def refused(self, error: TeamBuilderError) -> None:
+        """Show what was refused."""
+        if not error.errors:
+            self.add_error(None, error.detail)
+        # All lines first: adding an error takes its field out of `cleaned_data`, which the next line may need.
+        for field, line in [(self.field_of(found["loc"]), self.line(found)) for found in error.errors]:
+            self.add_error(field, line)
+
+    def tried(self, change: Callable[[], T]) -> T | None:
+        """Make a change; a refused one becomes errors of the form and None. Missing rights still end in a page of
+        their own."""
+        try:
+            return change()
+        except Forbidden:
+            raise
+        except TeamBuilderError as error:
+            self.refused(error)
+            return None
+
+
+class ServiceForm(ShowsRefusals, forms.ModelForm):
     """A form that is stored by a service, as the last step of its validation.
 
     So everything the service refuses, also what it learns only while writing, is an error of the form and nothing that
@@ -78,24 +115,6 @@ class ServiceForm(forms.ModelForm):
     def store(self) -> None:
         """Call the service with the cleaned values."""
         raise NotImplementedError
-
-    def field_of(self, loc: str) -> str | None:
-        """Return the field an error at `loc` belongs to; None for the whole form."""
-        field = loc.partition(".")[0]
-        return field if field in self.fields else None
-
-    def line(self, found: Located) -> str:
-        """Return an error as its text on the form."""
-        _field, _dot, rest = found["loc"].partition(".")
-        return f"{rest}: {found['msg']}" if rest else found["msg"]
-
-    def refused(self, error: TeamBuilderError) -> None:
-        """Show what the service refused, each part at its field."""
-        if not error.errors:
-            self.add_error(None, error.detail)
-        # All lines first: adding an error takes its field out of `cleaned_data`, which the next line may need.
-        for field, line in [(self.field_of(found["loc"]), self.line(found)) for found in error.errors]:
-            self.add_error(field, line)
 
     def _post_clean(self) -> None:
         super()._post_clean()  # type: ignore[misc]
