@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.contrib import admin
+from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -28,6 +29,14 @@ class TeamList(LooksUp, TeamAdmin):
         known = runs_of([row.pk for row in rows])
         for row in rows:
             row.runs = known.get(row.pk, TeamRuns())
+
+    def tools(self, request: HttpRequest, obj: Team) -> list[tuple[str, str]]:
+        """Its runs are one step away, as is a new one."""
+        tools = super().tools(request, obj)
+        if self._has(request, "executions:read"):
+            runs = f"{reverse('admin:executions_execution_changelist')}?team__id__exact={obj.pk}"
+            tools.insert(1 if tools[:1] and tools[0][0] == "Run now" else 0, ("Runs", runs))
+        return tools
 
     def version_facts(self, team: Team, versions: Sequence[int]) -> Mapping[int, str]:
         return facts_of_versions(team.id, versions)

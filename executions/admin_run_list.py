@@ -2,7 +2,6 @@
 # ruff: noqa: ARG002 - the signatures are Django's
 
 import csv
-import io
 from collections.abc import Iterator
 from typing import Any, Final
 from uuid import UUID
@@ -23,7 +22,7 @@ from executions.models import Execution, Source, Status
 from executions.services import execution_cancel, execution_start
 from teams.adminbase import required_actor
 from teams.audit_words import who
-from teams.badges import stamp
+from teams.badges import moment, stamp
 from teams.changelists import MOST_COUNTED, WideRows
 from teams.errors import Forbidden
 from teams.modeladmin import ReadOnlyAdmin
@@ -136,7 +135,9 @@ class RunList(WideRows, ReadOnlyAdmin):
         if not term:
             return queryset, False
         if bounds := _id_range(term):
-            return queryset.filter(id__range=bounds), False
+            by_id = queryset.filter(id__range=bounds)
+            if by_id.exists():  # else it is a word of those digits, such as "cafe" or "2026"
+                return by_id, False
         named = Team.objects.filter(name__icontains=term).values_list("tenant_id", "id")[:_TEAMS_SEARCHED]
         tenants, teams = zip(*named, strict=True) if named else ((), ())
         newest = queryset.order_by(*self.ordering).values("pk")[:_INPUTS_SEARCHED]
@@ -148,6 +149,10 @@ class RunList(WideRows, ReadOnlyAdmin):
         export = f"{self.page_url('export')}?{request.GET.urlencode()}"
         more = {"title": "Runs", "export_url": export, "most_counted": number(MOST_COUNTED), **(extra_context or {})}
         return super().changelist_view(request, more)
+
+    def told(self, obj: Any) -> str:
+        """A run as operators know it."""
+        return f"{obj.team} v{obj.version}: {self.asked(obj)} ({obj.get_status_display()}, {moment(obj.created_at)})"
 
     # --- columns ---
 
@@ -195,7 +200,7 @@ class RunList(WideRows, ReadOnlyAdmin):
         def cancel(run: Execution, reason: str) -> Any:
             return execution_cancel(actor=required_actor(request, "executions:run"), execution_id=run.id, reason=reason)
 
-        return self.ask_and_change_each(request, queryset, cancel, "Cancel", _CANCELLING)
+        return self.ask_and_change_each(request, queryset, cancel, "Cancel", _CANCELLING, danger=True)
 
     @admin.action(permissions=["run"], description="Run selected again (new runs)")
     def run_again(self, request: HttpRequest, queryset: models.QuerySet[Any]) -> HttpResponse | None:
@@ -221,12 +226,22 @@ class RunList(WideRows, ReadOnlyAdmin):
         if request.method != "GET" or not self.has_view_permission(request):
             raise Forbidden
         rows = self.get_changelist_instance(request).get_queryset(request)[:MOST_COUNTED]
-        written = io.StringIO()
-        csv.writer(written).writerows(_csv_rows(rows.iterator(chunk_size=1000)))
-        response = HttpResponse(written.getvalue(), content_type="text/csv; charset=utf-8")
+        # Not streamed: `config.serving` makes an answer whole in its thread anyhow, and the rows are read by one cursor
+        # of this request's scope, which a streamed body would outlive. A line is kept as its bytes alone.
+        lines = csv.writer(_Line())
+        body = (lines.writerow(row) for row in _csv_rows(rows.iterator(chunk_size=1000)))
+        response = HttpResponse(body, content_type="text/csv; charset=utf-8")
         response.headers["Content-Disposition"] = 'attachment; filename="runs.csv"'
         response.headers["Cache-Control"] = "no-store"
         return response
+
+
+class _Line:
+    """What a csv writer writes to, to have each line back."""
+
+    def write(self, text: str) -> str:
+        """Return what is written."""
+        return text
 
 
 _COLUMNS: Final = (

@@ -28,7 +28,7 @@ _FITTING = {
 _ENDING = {
     "cancel": (
         "A run in a worker's hands stops before its next model call; the call in hand is still paid.",
-        "Recorded steps stay, and the run can be tried again from where it stopped.",
+        "Recorded steps stay, and the run can be resumed from where it stopped.",
     ),
     "retry": (
         "The run is queued again: recorded answers are used as they are and not paid twice.",
@@ -40,7 +40,7 @@ _ENDING = {
     ),
     "resolve": (
         "A worker was lost in the middle of this call, and nobody knows whether it happened. Look in the other system.",
-        "A failed run can be tried again once its lost calls are resolved.",
+        "A failed run can be resumed once its lost calls are resolved.",
     ),
 }
 
@@ -50,8 +50,8 @@ class ExecutionAdmin(RunList, LivePages, StartPages):
 
     scope_to_view = "executions:read"
     object_pages = {
-        "cancel": "Cancel",
-        "retry": "Try again",
+        "cancel": "Cancel run",
+        "retry": "Resume",
         "release": "Release",
         "budget": "Raise the budget",
         "resolve": "Say what became of a lost call",
@@ -61,7 +61,8 @@ class ExecutionAdmin(RunList, LivePages, StartPages):
         actor = acting(request)
         if name == "resolve":
             return may(request, DECIDE) and unknown_steps_of(obj).exists()
-        return actor is not None and "executions:run" in actor.scopes and obj.status in _FITTING[name]
+        over = name == "cancel" and obj.cancel_requested
+        return actor is not None and "executions:run" in actor.scopes and obj.status in _FITTING[name] and not over
 
     def tools(self, request: HttpRequest, obj: Execution) -> list[tuple[str, str]]:
         """The buttons of the head; what a run waits for is answered in boxes of its own."""
@@ -99,9 +100,7 @@ class ExecutionAdmin(RunList, LivePages, StartPages):
             "It goes on from where it stopped; recorded answers are not paid twice.",
             "Write only what is to be higher. Where the tenant's limit had no room, leave all blank to try again.",
         ]
-        return self.confirm(
-            request, run, title=f"{button}: run of {run.team}", consequences=lines, button=button, form=form
-        )
+        return self.confirm(request, run, title=f"{button}: {run.team}", consequences=lines, button=button, form=form)
 
     def resolve_page(self, request: HttpRequest, object_id: UUID) -> HttpResponse:
         """Ask what became of a tool call whose worker was lost."""
@@ -124,5 +123,5 @@ class ExecutionAdmin(RunList, LivePages, StartPages):
         button = self.object_pages[name]
         return self.ask_and_change(
             request, run, partial(service, actor=actor, execution_id=run.id), done=done, back=self.back_to(run.id),
-            title=f"{button}: run of {run.team}", consequences=_ENDING[name], button=button,
+            title=f"{button}: {run.team}", consequences=_ENDING[name], button=button, danger=name == "cancel",
         )  # fmt: skip

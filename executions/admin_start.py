@@ -75,7 +75,7 @@ class StartPages(ReadOnlyAdmin):
         if request.method == "POST" and form.is_valid():
             more: Any = {"input": form.cleaned_data["input"], "budget": form.limits, "source": Source.ADMIN}
             if started := form.tried(lambda: execution_start(actor=actor, team_id=team.id, **more)):
-                messages.success(request, f"A run of {team} is queued.")
+                messages.success(request, f"A run of {team} was started. This page follows it.")
                 return self.back_to(started.execution.id)
         page = "admin/executions/execution/start.html"
         ready, picture = readiness(actor, team), _picture(team)

@@ -101,6 +101,7 @@ class TeamAdmin(TransferPages, ProposalPages, VersionPages):
             lambda team, reason: team_delete(actor=actor, team_id=team.id, reason=reason),
             "Delete",
             DELETING,
+            danger=True,
         )
 
     @admin.action(permissions=["change"], description="Restore selected teams")

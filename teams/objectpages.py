@@ -38,14 +38,15 @@ def sentence(error: TeamBuilderError) -> str:
     return f"{error.detail} {places}".strip()
 
 
-def attempt(request: HttpRequest, change: Callable[[], T]) -> T | None:
-    """Make a change; a refused one becomes a message and None. Missing rights still end in a page of their own."""
+def attempt(request: HttpRequest, change: Callable[[], T], *, about: str = "") -> T | None:
+    """Make a change; a refused one becomes a message (`about` one of several) and None. Missing rights still end in a
+    page of their own."""
     try:
         return change()
     except Forbidden:
         raise
     except TeamBuilderError as error:
-        messages.error(request, sentence(error))
+        messages.error(request, f"{about}: {sentence(error)}" if about else sentence(error))
         return None
 
 
@@ -167,7 +168,7 @@ class ObjectPages(ModelAdmin):
 
     def ask_and_change_each(
         self, request: HttpRequest, ticked: QuerySet[Any], change: Callable[[Any, str], object], verb: str,
-        consequences: Iterable[str],
+        consequences: Iterable[str], *, danger: bool = False,
     ) -> HttpResponse | None:  # fmt: skip
         """Ask before a change of the rows ticked in a list; then make it for each, and say what was refused."""
         rows, kind = list(ticked[: _AT_ONCE + 1]), self.opts.verbose_name_plural
@@ -176,12 +177,21 @@ class ObjectPages(ModelAdmin):
             messages.error(request, f"At most {_AT_ONCE} {kind} at once.")
             return None
         if form.is_valid():
-            done = [attempt(request, partial(change, row, form.cleaned_data["reason"])) for row in rows]
-            messages.success(request, f"{verb}: done for {sum(map(bool, done))} of {len(rows)} {kind}.")
+            reason = form.cleaned_data["reason"]
+            changed = [attempt(request, partial(change, row, reason), about=self.told(row)) for row in rows]
+            done = sum(map(bool, changed))
+            tell = messages.success if done == len(rows) else messages.warning
+            tell(request, f"{verb}: done for {done} of {len(rows)} {kind}.")
             return None
-        title = f"{verb} {len(rows)} {self.opts.verbose_name if len(rows) == 1 else kind}?"
-        more: Any = {"objects": rows, "action": request.POST.get("action", ""), "form": form}
-        return self.confirm(request, None, title=title, consequences=consequences, button=verb, **more)
+        # The button names the rows, too: "Cancel" alone is on such a page what leaves all as it is.
+        button = f"{verb} {len(rows)} {self.opts.verbose_name if len(rows) == 1 else kind}"
+        more: Any = {"objects": {row.pk: self.told(row) for row in rows}, "form": form, "danger": danger}
+        more |= {"title": f"{button}?", "button": button, "action": request.POST.get("action", "")}
+        return self.confirm(request, None, consequences=consequences, **more)
+
+    def told(self, obj: Any) -> str:
+        """An object as people know it, where several are named."""
+        return str(obj)
 
     def back_to_list(self) -> HttpResponseRedirect:
         """Go to the list."""

@@ -1,6 +1,7 @@
 """The list of runs: columns, filters in the address, search, actions over several, export."""
 
 import csv
+import re
 from typing import Any
 
 import pytest
@@ -97,6 +98,9 @@ def test_search_finds_what_was_asked_of_the_newest_that_the_filters_leave(
     monkeypatch.setattr(admin_run_list, "_INPUTS_SEARCHED", 1)
     assert listed(browser, "?q=red") == {str(new.id)}
     assert listed(browser, "?q=red&state=failed") == {str(old.id)}
+    assert listed(browser, "?q=cafe") == set()
+    (cafe,) = runs(alice, team, 1, input="What does a cafe need?")
+    assert listed(browser, "?q=cafe") == {str(cafe.id)}  # digits of an id, all of them
 
 
 def test_many_rows_are_counted_up_to_a_bound(
@@ -119,11 +123,22 @@ def test_several_are_changed_at_once_after_asking(
     made = runs(alice, team, 2, status=status)
     chosen = {"action": action, "_selected_action": [str(run.id) for run in made], "reason": "enough"}
     browser = signed_in(bob)
-    asked = browser.submit(LIST, chosen, page=f"{LIST}start/{team.id}/")
-    assert b"2 runs?" in asked.content
+    asked = browser.submit(LIST, chosen, page=f"{LIST}start/{team.id}/").content.decode()
+    verb = action.partition("_")[0].capitalize()
+    assert re.search(rf"<button[^>]*>{verb} 2 runs</button>", asked)  # never "Cancel" alone, which leaves all as it is
+    assert f"{team} v1: (the goal alone) ({Status(status).label}, 20" in asked
     browser.submit(LIST, {**chosen, "confirmed": "yes"}, page=f"{LIST}start/{team.id}/")
     with tenant(alice.tenant.id):
         assert {run.status for run in Execution.objects.all()} == {becomes}
+
+
+def test_what_was_refused_is_said_of_each(alice: Any, bob: Any, team: Any, signed_in: Any) -> None:
+    (done,), (queued,) = (runs(alice, team, 1, status=status, input=status) for status in ("succeeded", "queued"))
+    chosen = {"action": "cancel_runs", "_selected_action": [str(done.id), str(queued.id)], "confirmed": "yes"}
+    answer = signed_in(bob).submit(LIST, {**chosen, "reason": ""}, page=f"{LIST}start/{team.id}/")
+    refused, told = answer.wsgi_request._messages
+    assert str(refused).startswith(f"{team} v1: succeeded (Succeeded, 20")
+    assert (str(told), told.level_tag) == ("Cancel: done for 1 of 2 runs.", "warning")
 
 
 def test_several_are_run_again_as_new_runs(alice: Any, bob: Any, team: Any, signed_in: Any) -> None:

@@ -124,7 +124,7 @@ def test_another_tenants_run_is_not_found(alice: Any, charlie: Any, signed_in: A
 def test_a_viewer_has_no_buttons_and_is_refused(alice: Any, bob: Any, vera: Any, signed_in: Any, status: str) -> None:
     run = run_of(alice, status=status)
     seen, operated = page_of(signed_in(vera), run), page_of(signed_in(bob), run)
-    buttons = ("Cancel</a>", "Try again</a>", "Run again</a>", '<form method="post" action="/admin/executions')
+    buttons = ("Cancel run</a>", "Resume</a>", "Run again</a>", '<form method="post" action="/admin/executions')
     assert not [each for each in buttons if each in seen]
     assert "Run again</a>" in operated
     browser = signed_in(vera)
@@ -161,3 +161,14 @@ def test_the_page_asks_the_same_number_of_questions_for_any_number_of_steps(
     page_of(browser, run)
     with django_assert_max_num_queries(16):
         page_of(browser, run)
+
+
+def test_cancelling_is_asked_for_once_and_in_words_of_its_own(alice: Any, bob: Any, signed_in: Any) -> None:
+    browser, run = signed_in(bob), run_of(alice, status=Status.RUNNING)
+    asked = browser.get(f"{LIST}{run.id}/cancel/").content.decode()
+    assert re.search(r"<button[^>]*is-danger[^>]*>Cancel run</button>", asked)
+    assert "Cancel run</a>" in page_of(browser, run)
+    browser.submit(f"{LIST}{run.id}/cancel/", {"reason": ""})
+    page = page_of(browser, run)
+    assert "is being cancelled" in page
+    assert "Cancel run</a>" not in page

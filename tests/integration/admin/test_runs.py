@@ -75,7 +75,7 @@ def test_the_list_is_filtered_by_status(run: Any, vera: Any, signed_in: Any) -> 
     assert str(run.id) not in browser.get(f"{LIST}?status__exact=queued").content.decode()
 
 
-def test_try_again_then_cancel(run: Any, bob: Any, signed_in: Any) -> None:
+def test_resume_then_cancel(run: Any, bob: Any, signed_in: Any) -> None:
     browser = signed_in(bob)
     assert b"not paid twice" in browser.get(f"{LIST}{run.id}/retry/").content
     assert browser.submit(f"{LIST}{run.id}/retry/", {"reason": "again"}).status_code == 302

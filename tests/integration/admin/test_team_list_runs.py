@@ -119,3 +119,15 @@ def test_a_version_tells_its_runs(team: Any, alice: Any, vera: Any, signed_in: A
     assert [card.facts for card in cards] == [
         "1 run, none ended.", "3 runs on this version; 50 % of 2 ended succeeded.",
     ]  # fmt: skip
+
+
+def test_a_teams_page_leads_to_its_runs(alice: Any, vera: Any, signed_in: Any) -> None:
+    team = factories.team(alice, "Writer")
+    page = signed_in(vera).get(f"/admin/teams/team/{team.id}/change/").content.decode()
+    assert f'href="/admin/executions/execution/?team__id__exact={team.id}"' in page
+
+
+def test_no_deleted_team_is_no_search_without_a_find(vera: Any, signed_in: Any) -> None:
+    page = signed_in(vera).get("/admin/teams/team/?state=deleted").content.decode()
+    assert "No team is deleted" in page
+    assert "Clear search and filters" not in page
