@@ -4,7 +4,7 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from django.urls import path, reverse
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -170,7 +170,17 @@ class ExecutionCancel(ApiView):
         body=WhyBody,
         body_example={"reason": "started by mistake"},
         problems={404: _NO_RUN, 409: "the run is succeeded; only a run that has not ended can be cancelled"},
-        also={202: OpenApiResponse(shapes.ExecutionDetail, "It is running: it stops before its next call to a model.")},
+        also={
+            202: OpenApiResponse(
+                shapes.ExecutionDetail,
+                "It is running: it stops before its next call to a model.",
+                [
+                    OpenApiExample(
+                        "Running", value={**shapes.QUEUED_EXAMPLE, "status": "running", "cancel_requested": True}
+                    )
+                ],
+            )
+        },
     )
     def post(self, _request: Request, execution_id: UUID) -> Response:
         """Cancel a run: at once when no worker holds it (200), else before its next call to a model (202)."""

@@ -93,7 +93,10 @@ def as_problem(error: Exception) -> TeamBuilderError | None:
 def too_large() -> TooLarge:
     """The error for a body above the limit, which it names."""
     most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
-    detail = f"The body is larger than the {most / 1e6:g} MB this server accepts; keep documents out of team configs."
+    detail = (
+        f"The body is larger than the {most / 1e6:g} MB this server accepts: keep documents out of team configs, and "
+        "send or import fewer teams at once."
+    )
     return TooLarge(detail, errors=[Located(loc="", msg=f"at most {most} bytes")])
 
 

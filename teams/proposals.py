@@ -108,10 +108,9 @@ def recommend_prepare(*, actor: Actor, team_id: UUID) -> Prepared:
     spec, past = stored_spec(team.config), team_past(team)
     left = spec.allow_TBA_how_many_more - past.used_by(spec)
     if not spec.allow_TBA_to_recommend_agents or left <= 0:
-        raise Conflict(
-            "the Team Builder may add no more agents to this team: set allow_TBA_to_recommend_agents to true and "
-            f"allow_TBA_how_many_more to at least {past.used_by(spec) + 1}"
-        )
+        changes = [] if spec.allow_TBA_to_recommend_agents else ["allow_TBA_to_recommend_agents to true"]
+        changes += [] if left > 0 else [f"allow_TBA_how_many_more to at least {past.used_by(spec) + 1}"]
+        raise Conflict(f"the Team Builder may add no more agents to this team: set {' and '.join(changes)}")
     return prepare(actor, {**team.config, "tenant_id": actor.tenant_slug}, past, Asking.ON_REQUEST)
 
 

@@ -4,6 +4,7 @@ A team speaks in the order of its participants. What a model or a handoff decide
 of its termination conditions become rounds, the words that end a conversation become `FINAL_ANSWER:`.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -38,6 +39,10 @@ PROVIDERS: Final = {
 
 # Descriptions that AutoGen writes by itself say nothing about the one team or agent.
 _BOILERPLATE: Final = ("A team that ", "A group chat team", "An agent that provides assistance", "An agent that can ")
+# Nor do those of the gallery, which tell who is in the team: tools and people that do not come along, for instance.
+_MAKE_UP: Final = re.compile(
+    r"A team with \w+ agents\b|.*\b(AssistantAgent|RoundRobinGroupChat|SelectorGroupChat)\b", re.DOTALL
+)
 
 _WHO_SPEAKS: Final = {
     "SelectorGroupChat": "a model chose who speaks next; here the participants speak in their order, round by round",
@@ -142,7 +147,7 @@ def _about_goal(description: str) -> str:
 
 
 def _own_words(description: str) -> str:
-    return "" if description.startswith(_BOILERPLATE) else description.strip()
+    return "" if description.startswith(_BOILERPLATE) or _MAKE_UP.match(description) else description.strip()
 
 
 def _members(config: Part, notes: Notes) -> list[Part]:

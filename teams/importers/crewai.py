@@ -49,6 +49,9 @@ _TASK_FIELDS: Final = {
     "output_json": "an answer is text; ask for its shape in the instructions",
     "output_pydantic": "an answer is text; ask for its shape in the instructions",
 }
+_NOBODYS_TASK: Final = (
+    "changed: no agent has this task, so it is part of the goal; where crew.py says whose it is, add agent: to the task"
+)
 CREW_PY: Final = (
     "not carried over: what crew.py says (process, tools, callbacks, memory, knowledge, order of tasks); it is not read"
 )
@@ -170,7 +173,7 @@ def _task(name: str, part: Part, agents: dict[str, Part]) -> _Task:
     if agent and agent not in agents:
         raise refused(part.at("agent"), "is not in agents: name one of them, or none")
     if not agent:
-        part.notes.add(part.path, "changed: no agent has this task, so it is part of the goal")
+        part.notes.add(part.path, _NOBODYS_TASK)
     lines = [part.text("description").strip()]
     if expected := part.text("expected_output").strip():
         lines.append(f"Expected output: {expected}")

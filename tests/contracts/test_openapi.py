@@ -76,7 +76,8 @@ def test_every_operation_has_an_example(document: Any) -> None:
     for name, operation in operations(document):
         answers = [answer for status, answer in operation["responses"].items() if status < "300"]
         contents = [content for answer in answers for content in answer.get("content", {}).values()]
-        assert any("examples" in content for content in contents), name
+        assert contents, name
+        assert all("examples" in content for content in contents), name
         bodies = operation.get("requestBody", {}).get("content", {}).values()
         assert all("examples" in body for body in bodies), name
 

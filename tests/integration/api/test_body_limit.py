@@ -23,6 +23,8 @@ def test_a_length_above_the_limit(api: Any, alice: Any) -> None:
     answer = api(alice).generic("POST", "/api/v1/teams", body, content_type="application/json")
     assert answer.status_code == 413
     assert answer["Content-Type"] == "application/problem+json"
+    assert "2 MB" in answer.json()["detail"]
+    assert "import fewer teams at once" in answer.json()["detail"]
     with tenant(alice.tenant.id):
         assert not Team.objects.exists()
 

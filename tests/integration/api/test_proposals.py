@@ -150,6 +150,21 @@ def test_recommend_without_a_slot(api, alice):
     assert "allow_TBA_how_many_more to at least 1" in answer.json()["detail"]
 
 
+@pytest.mark.parametrize(
+    ("allowed", "slots", "fix"),
+    [
+        (True, 0, "set allow_TBA_how_many_more to at least 1"),
+        (False, 2, "set allow_TBA_to_recommend_agents to true"),
+        (False, 0, "set allow_TBA_to_recommend_agents to true and allow_TBA_how_many_more to at least 1"),
+    ],
+)
+def test_recommend_says_only_what_is_to_be_changed(api, alice, allowed, slots, fix):
+    config = factories.config(allow_TBA_to_recommend_agents=allowed, allow_TBA_how_many_more=slots)
+    team = api(alice).post("/api/v1/teams", {"config": config}).json()
+    answer = api(alice).post(f"/api/v1/teams/{team['id']}/recommend")
+    assert answer.json()["detail"].endswith(f": {fix}")
+
+
 def test_scopes(hers, api, alice):
     _client, team = hers
     reader = api(alice, "teams:read")

@@ -55,6 +55,23 @@ def test_round_robin() -> None:
     assert critic["LLM_model"] == {"provider": "anthropic", "model": "claude-3-7-sonnet-20250219"}
 
 
+@pytest.mark.parametrize(
+    "description",
+    [
+        "A single AssistantAgent (with a calculator tool) in a RoundRobinGroupChat team. ",
+        "A team with 3 agents - a Web Surfer agent that can browse the web, and a User Proxy that gives feedback.",
+    ],
+)
+def test_a_description_of_the_teams_make_up_is_no_goal(description: str) -> None:
+    document = samples.document("autogen_round_robin.json") | {"description": description}
+    assert only(autogen.read(document))["agent_team_main_goal"] == autogen.DEFAULT_GOAL
+
+
+def test_a_description_of_the_work_is_part_of_the_goal() -> None:
+    document = samples.document("autogen_round_robin.json") | {"description": "Writes a haiku a day."}
+    assert only(autogen.read(document))["agent_team_main_goal"].endswith("Writes a haiku a day.")
+
+
 def test_ten_messages_are_nine_turns_are_five_rounds_of_two() -> None:
     imported = read("round_robin")
     assert only(imported)["max_turns"] == 5

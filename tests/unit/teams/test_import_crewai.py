@@ -111,6 +111,7 @@ def test_a_task_without_an_agent_is_part_of_the_goal() -> None:
     imported = crewai.read({"agents": {"a": {"role": "A"}}, "tasks": {"t": {"description": "Find the way"}}})
     assert "1. t, for all of you: Find the way" in only(imported)["agent_team_main_goal"]
     assert "part of the goal" in notes(imported)["tasks.t"]
+    assert "add agent: to the task" in notes(imported)["tasks.t"]
 
 
 @pytest.mark.parametrize(
