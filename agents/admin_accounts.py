@@ -19,9 +19,9 @@ from agents.account_services import (
     platform_keys_get,
     platform_keys_set,
 )
-from agents.accounts import accounts_of
 from agents.credential_services import credential_change, credential_create, credential_delete, credential_rotate
 from agents.models import ProviderAccount, ToolCredential
+from agents.registry import own_of
 from agents.secret_rows import MAX_SECRET
 from agents.tools import CATALOGUE
 from teams.access import Actor
@@ -220,7 +220,7 @@ class ProviderAccountAdmin(_SecretAdmin):
 
 def _callable(actor: Actor) -> list[dict[str, Any]]:
     """Each provider of the platform: with whose key this tenant's teams call it, or what is missing."""
-    accounts = accounts_of(actor.tenant_id)
+    accounts = own_of(actor.tenant_id).accounts  # as they are now: an operator has just changed them
     shown = []
     for entry in providers.providers().values():
         missing, own = accounts.missing(entry), entry.name in accounts.own

@@ -9,8 +9,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from agents import providers, services
-from agents.accounts import Accounts, accounts_of
-from agents.registry import default_model_of
+from agents.accounts import Accounts
+from agents.registry import default_model_of, own_of
 from agents.services import TemplateState, ToolState
 from agents.templates import DEFAULT_TEMPLATES
 from agents.tools import CATALOGUE
@@ -265,14 +265,14 @@ class ProvidersView(ApiView):
     @describe("List providers", answer=Page[ProviderAnswer], example=page_example(_PROVIDER))
     def get(self, _request: Request) -> Response:
         """All on one page: what each needs and what its models cost. Keys are never shown."""
-        default = _default_model(self.actor.tenant_id)
-        own = accounts_of(self.actor.tenant_id)
-        return self.answer(_page([_provider(one, default, own) for one in providers.providers().values()]))
+        own = own_of(self.actor.tenant_id)
+        default = _default_model(own.tenant)
+        return self.answer(_page([_provider(one, default, own.accounts) for one in providers.providers().values()]))
 
 
-def _default_model(tenant_id: Any) -> tuple[str, str] | None:
+def _default_model(tenant: Tenant) -> tuple[str, str] | None:
     try:
-        return default_model_of(Tenant.objects.get(id=tenant_id))
+        return default_model_of(tenant)
     except Conflict:
         return None  # a default that cannot be read is told where it matters: on saving and on running a team
 

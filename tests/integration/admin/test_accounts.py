@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from agents.accounts import account_for, credential_for
+from agents.accounts import account_for, accounts_of, credential_for
 from agents.models import ProviderAccount, ToolCredential
 from teams.models import AuditEntry, Tenant
 from teams.tenancy import tenant
@@ -107,3 +107,12 @@ def test_the_list_says_what_can_be_called_and_what_is_missing(alice: Any, signed
 def test_operators_see_none_of_it(bob: Any, signed_in: Any) -> None:
     browser = signed_in(bob)
     assert {browser.get(address).status_code for address in (ACCOUNTS, CREDENTIALS, f"{ACCOUNTS}add/")} == {403}
+
+
+def test_an_account_that_another_process_has_just_added_is_told(alice: Any, signed_in: Any) -> None:
+    accounts_of(alice.tenant.id)  # this process remembers that there is none
+    browser = signed_in(alice)
+    assert "your own account" not in browser.get(ACCOUNTS).content.decode()
+    with tenant(alice.tenant.id):
+        ProviderAccount.objects.create(tenant=alice.tenant, provider="openai", api_key="sealed elsewhere")
+    assert "your own account" in browser.get(ACCOUNTS).content.decode()

@@ -4,6 +4,9 @@ from typing import Any
 
 import pytest
 
+from agents.accounts import accounts_of
+from agents.models import ProviderAccount
+from teams.tenancy import tenant
 from tests.factories import Person
 from tests.integration.agents.accounts import ALICES, account, forbid_platform_keys
 
@@ -93,3 +96,11 @@ def test_without_the_platforms_keys_an_account_is_missing(api: Any, bob: Person)
 
     openai, _keyless = api(bob).get(URL).json()["results"]
     assert (openai["configured"], openai["missing"]) == (False, ["an account of your tenant's own"])
+
+
+def test_what_another_process_has_just_changed_is_told(api: Any, bob: Person) -> None:
+    accounts_of(bob.tenant.id)  # this process remembers that there is none
+    with tenant(bob.tenant.id):
+        ProviderAccount.objects.create(tenant=bob.tenant, provider="keyless", api_key="sealed elsewhere")
+
+    assert api(bob).get(URL).json()["results"][1]["own_account"] is True

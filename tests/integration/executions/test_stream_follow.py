@@ -112,7 +112,7 @@ def test_a_run_that_is_over_before_its_first_words_are_handed_on(run):
         followed = asyncio.ensure_future(run.events())
         await until_subscribed()
         all_at_once()  # in the loop's own thread, so that it looks only when all has happened
-        return await asyncio.wait_for(followed, 3)
+        return await asyncio.wait_for(followed, 4)
 
     assert names(asyncio.run(scenario()))[-1] == "end succeeded"
 
@@ -243,11 +243,10 @@ def test_two_who_come_and_go_share_one_subscription(run):
 
 
 async def until_subscribed():
-    """Wait until Redis hands what is sent to those who follow."""
-    deadline = time.monotonic() + 5
+    """Wait until those who follow have read the first rows and wait for what Redis hands them."""
+    deadline = time.monotonic() + 10
     while not (watchers := [w for of_run in hub()._watchers.values() for w in of_run]) or not all(
-        watcher.settled.is_set() for watcher in watchers
+        watcher.settled.is_set() and watcher._arrived._waiters for watcher in watchers
     ):
         assert time.monotonic() < deadline, "not subscribed"
         await asyncio.sleep(0.005)
-    await asyncio.sleep(0.02)  # and the first rows are read
