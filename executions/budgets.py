@@ -85,9 +85,11 @@ class RunBudget:
             self._add(need)
             self.steps += 1
 
-    def settle(self, had: Amount, took: Amount, seconds: float) -> None:
-        """Put what a step took in the place of what was set aside."""
+    def settle(self, had: Amount, took: Amount, seconds: float, *, answered: bool = True) -> None:
+        """Put what a step took in the place of what was set aside. A call without an answer is no step: it is made
+        again under its key, as spent_v1 counts it."""
         with self._lock:
+            self.steps -= not answered
             self._add(Amount(-had.tokens, None if had.usd is None else -had.usd))
             self._add(took)
             self.seconds += seconds
@@ -118,9 +120,11 @@ class Call:
     def __init__(self, request: ChatRequest, most: Amount) -> None:
         self.request = request
         self.most = self.took = most
+        self.has_answer = False
 
     def answered(self, answer: ChatAnswer) -> None:
         """The provider's own numbers take the place of the estimate, as far as it tells them."""
+        self.has_answer = True
         if answer.tokens_in is None or answer.tokens_out is None:
             return
         price = cost(self.request.provider, self.request.model, answer.tokens_in, answer.tokens_out)
@@ -169,7 +173,7 @@ class Purse:
                 call.took = Amount()
             raise
         finally:
-            self.budget.settle(call.most, call.took, time.monotonic() - started)
+            self.budget.settle(call.most, call.took, time.monotonic() - started, answered=call.has_answer)
             if day is not None:
                 had, took = (call.most.tokens, call.most.usd), (call.took.tokens, call.took.usd)
                 self.held(lambda: engine.settle_day(self.tenant_id, day, had, took))

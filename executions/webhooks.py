@@ -9,7 +9,8 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Case, QuerySet, TextField, Value, When
+from django.db.models.functions import Concat
 from django.utils import timezone
 
 from executions import hooks
@@ -63,7 +64,7 @@ def webhook_change(*, actor: Actor, webhook_id: UUID, fields: Mapping[str, Any],
         _take(row, fields, reason)
         if _facts(row) == before and row.url == url:
             return row
-        if row.enabled and not before["enabled"]:
+        if row.enabled and (row.url != url or not before["enabled"]):
             row.failures, row.rest_until, row.note = 0, None, ""
         _save(row, actor, reason)
         if not row.enabled:
@@ -118,6 +119,7 @@ def webhook_test(*, actor: Actor, webhook_id: UUID) -> Delivery:
         hook = _locked(webhook_id)
         if not hook.enabled:
             raise Conflict("the webhook is switched off; switch it on first")
+        _call_now(hook)
         now = timezone.now()
         data = {"webhook_id": str(hook.id), "name": hook.name, "asked_by": actor.label}
         payload = {"type": TEST_EVENT, "timestamp": now.isoformat().replace("+00:00", "Z"), "data": data}
@@ -133,13 +135,17 @@ def delivery_again(*, actor: Actor, delivery_id: UUID) -> Delivery:
     """
     actor.require(SCOPE)
     with tenant(actor.tenant_id):
-        row = Delivery.objects.select_for_update(of=["self"]).select_related("webhook").filter(id=delivery_id).first()
-        if row is None:
+        found = Delivery.objects.filter(id=delivery_id).values_list("webhook_id", flat=True)
+        # In the order in which a sender locks them.
+        hook = Webhook.objects.select_for_update().filter(id__in=found).first()
+        row = Delivery.objects.select_for_update().filter(id=delivery_id).first()
+        if hook is None or row is None:
             raise NotFound(f"Delivery ID {delivery_id} not found")
-        if not row.webhook.enabled:
+        if not hook.enabled:
             raise Conflict("the webhook is switched off; switch it on first")
         if row.status == DeliveryStatus.PENDING and not row.tries:
             raise Conflict("the delivery has not been sent yet")
+        _call_now(hook)
         row.status, row.next_at, row.tries, row.error = DeliveryStatus.PENDING, timezone.now(), 0, ""
         row.save(update_fields=["status", "next_at", "tries", "error"])
         audit.record(actor, "delivery.again", row, after={"event": row.event})
@@ -152,9 +158,10 @@ def own_webhooks() -> QuerySet[Webhook]:
 
 
 def give_up(row: Webhook, why: str) -> None:
-    """End the deliveries a webhook still waits for. Call inside the scope."""
+    """End the deliveries a webhook still waits for; what went wrong with one stays told. Inside the scope."""
     pending = Delivery.objects.filter(webhook_id=row.id, status=DeliveryStatus.PENDING)
-    pending.update(status=DeliveryStatus.FAILED, next_at=None, error=why)
+    told = Case(When(error="", then=Value(why)), default=Concat("error", Value(f"; {why}")), output_field=TextField())
+    pending.update(status=DeliveryStatus.FAILED, next_at=None, error=told)
 
 
 def bind(execution: Execution, hook: hooks.RunWebhook) -> None:
@@ -215,6 +222,13 @@ def _locked(webhook_id: UUID) -> Webhook:
     if row is None:
         raise _missing(webhook_id)
     return row
+
+
+def _call_now(hook: Webhook) -> None:
+    """A person wants to see what comes of it: a webhook that is left alone after failures is called all the same."""
+    if hook.rest_until is not None:
+        hook.rest_until = None
+        hook.save_noted("rest_until")
 
 
 def _missing(webhook_id: UUID) -> NotFound:

@@ -155,6 +155,24 @@ def test_a_webhook_that_fails_is_left_alone_for_a_while(alice, charlie, receiver
     assert (hook.failures, hook.rest_until) == (0, None)
 
 
+@pytest.mark.parametrize("ask", ["again", "test", "another address"])
+def test_who_asks_does_not_wait_for_a_webhook_that_is_left_alone(alice, receiver, ask):
+    """An operator who has mended the other side wants to see it at once."""
+    receiver.answers = [(500, ""), (204, "")]
+    hook, _secret = told(alice, receiver.url)
+    send()
+    assert only(alice, Webhook).rest_until > timezone.now()
+    if ask == "test":
+        webhook_test(actor=alice.actor, webhook_id=hook.id)
+    else:
+        if ask == "another address":
+            webhook_change(actor=alice.actor, webhook_id=hook.id, fields={"url": f"{receiver.url}?v=2"})
+            assert only(alice, Webhook).rest_until is None
+        delivery_again(actor=alice.actor, delivery_id=only(alice).id)
+    assert send() == 1
+    assert len(receiver.received) == 2
+
+
 def test_after_many_failures_it_is_switched_off_with_a_note(alice, receiver, monkeypatch):
     monkeypatch.setattr(sending, "DISABLE_AFTER", 2)
     receiver.answers = [(500, "")]
@@ -179,6 +197,7 @@ def test_gone_switches_it_off_at_once(alice, receiver):
     told(alice, receiver.url)
     send()
     assert only(alice, Webhook).enabled is False
+    assert only(alice).error == "the receiver answered 410; the webhook was switched off"
 
 
 def test_a_rotated_secret_signs_beside_the_new_one_until_its_time_is_over(alice, receiver):

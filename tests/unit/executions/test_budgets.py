@@ -52,6 +52,16 @@ def test_an_unknown_price_does_not_fit_a_money_budget():
     RunBudget(Limits(tokens=100)).reserve(Amount(10, None))
 
 
+def test_a_call_without_an_answer_is_no_step():
+    """It is made again, or a fallback is asked instead; a worker that takes the run up counts the same."""
+    budget = RunBudget(Limits(steps=1))
+    budget.reserve(Amount())
+    budget.settle(Amount(), Amount(), 0.1, answered=False)
+    budget.reserve(Amount())
+    budget.settle(Amount(), Amount(), 0.1)
+    assert refused(budget)["used"] == 1
+
+
 def test_steps_are_counted():
     budget = RunBudget(Limits(steps=2))
     budget.reserve(Amount())
