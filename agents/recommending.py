@@ -142,22 +142,25 @@ def read(text: str) -> WrittenAnswer:
 
 def sorted_out(answer: WrittenAnswer, question: Question) -> Answered:
     """Hold a readable answer against the question: nobody twice, nobody too many, no tool the team may not use."""
-    taken, written = set(question.spec.roles), dict[str, Suggestion]()
+    taken, written = {_plain(role) for role in question.spec.roles}, dict[str, Suggestion]()
+    asked = {_plain(role): role for role in question.roles}
     further: list[Suggestion] = []
     dropped: list[str] = []
     named = set(flow_roles(question.spec))
     for entry in answer.agents:
         role = entry.role.strip()
+        if role not in question.roles:
+            role = asked.get(_plain(role), role)
         try:
-            suggestion, without = _suggestion(entry, question.tools)
+            suggestion, without = _suggestion(entry.model_copy(update={"role": role}), question.tools)
         except ValidationError as error:
             dropped.append(f"{_short(role)}: {'; '.join(found['msg'] for found in located(error, AgentSpec))}")
             continue
-        if role in taken:
-            dropped.append(f"{_short(role)}: the team has that role already")
-        elif role in question.roles:
+        if role in question.roles and role not in written:
             written[role] = suggestion
             dropped += without
+        elif _plain(role) in taken:
+            dropped.append(f"{_short(role)}: the team has that role already")
         elif role in named:
             dropped.append(f"{_short(role)}: the flow names that role, and nobody asked for it")
         elif len(further) >= question.further:
@@ -165,7 +168,7 @@ def sorted_out(answer: WrittenAnswer, question: Question) -> Answered:
         else:
             further.append(suggestion)
             dropped += without
-        taken.add(role)
+        taken.add(_plain(role))
     return Answered(written, tuple(further), _not_too_many(dropped))
 
 
@@ -181,6 +184,11 @@ def _suggestion(entry: WrittenAgent, tools: Sequence[str]) -> tuple[Suggestion, 
     refused = [_short(tool) for tool in dict.fromkeys(entry.tools) if tool not in tools]
     without = [f"{_short(entry.role)} without {', '.join(refused)}: not among the tools it may be given"]
     return Suggestion(agent, entry.reason.strip(), entry.place), without if refused else []
+
+
+def _plain(role: str) -> str:
+    """A role as models write it: `fact checker` and `Fact_Checker` where `FactChecker` was asked for."""
+    return "".join(char for char in role.casefold() if char.isalnum()) or role
 
 
 def _short(text: str) -> str:

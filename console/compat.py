@@ -41,17 +41,22 @@ _TAKEN = {409: f"Team ID {TEAM_ID} is taken; leave it out to get a new one"}
 _MOVED = {412: "the team is at version 4, not 3: somebody changed it meanwhile"}
 _REFUSED = {400: "Invalid configuration: The team config has 1 error. max_turns: must be 1 or more; got 0"}
 
-_OF_THE_PROVIDER = frozenset(
+CODES_OF_PROVIDERS = frozenset(
     {
         "rate_limited",
         "provider_unavailable",
         "provider_timeout",
         "cut_stream",
+        "provider_paused",
         "bad_answer",
+        "empty_answer",
         "answer_too_large",
         "context_too_long",
         "bad_credentials",
         "bad_request",
+        "not_found",
+        "content_filter",
+        "quota_spent",
     }
 )
 """Codes of runs that ended because the model's provider failed or refused."""
@@ -256,7 +261,7 @@ class ExecuteView(ApiView):
                 return self.answer(self._executed(execution))
             case Status.FAILED:
                 code = (execution.error or {}).get("code", "")
-                raise (RunFailedAtProvider if code in _OF_THE_PROVIDER else RunFailed)(execution)
+                raise (RunFailedAtProvider if code in CODES_OF_PROVIDERS else RunFailed)(execution)
             case Status.CANCELLED:
                 raise Conflict("the run was cancelled")
         url = reverse("execution", args=[execution.id])

@@ -1,9 +1,11 @@
 """POST /execute: run a team and wait for the answer. A worker runs beside the request, as it does in a deployment."""
 
+import re
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -123,17 +125,25 @@ def test_longer_than_the_server_waits(api: Any, alice: Any, fake_model: Any, set
     assert api(alice).get(url).status_code == 200
 
 
-def test_the_provider_refuses(api: Any, alice: Any, fake_model: Any) -> None:
-    model = {"provider": "openai", "model": "fake+401"}
-    team = factories.team(alice, agents=[{"agent_role": "Writer", "LLM_model": model}])
+@pytest.mark.parametrize(("model", "code"), [("fake+401", "bad_credentials"), ("fake+404", "not_found")])
+def test_the_provider_refuses(api: Any, alice: Any, fake_model: Any, model: str, code: str) -> None:
+    ref = {"provider": "openai", "model": model}
+    team = factories.team(alice, agents=[{"agent_role": "Writer", "LLM_model": ref}])
     with a_worker():
         answer = api(alice).post(f"/execute?team_id={team.id}")
 
     assert answer.status_code == 502
     (run,) = runs(alice)
     assert answer.json()["execution_id"] == str(run.id)
-    assert answer.json()["error"]["code"] == "bad_credentials"
+    assert answer.json()["error"]["code"] == code
     assert run.status == Status.FAILED
+
+
+def test_every_error_of_a_provider_is_known_as_one() -> None:
+    page = (Path(__file__).resolve().parents[3] / "docs" / "providers.md").read_text()
+    told = re.search(r"- errors are typed: (.*?)\n\n", page, re.DOTALL)
+    assert told
+    assert set(re.findall(r"`(\w+)`", told[1])) <= compat.CODES_OF_PROVIDERS
 
 
 def test_a_missing_team(api: Any, alice: Any) -> None:

@@ -30,6 +30,16 @@ def test_a_role_that_was_asked_for_and_a_further_one_are_told_apart():
     assert found.dropped == ()
 
 
+@pytest.mark.parametrize("wording", ["poet", " POET ", "The_Fact checker", "the fact-checker"])
+def test_the_case_and_blanks_of_a_role_are_the_flows(wording):
+    spec = TeamSpec.load({"agent_team_main_goal": "x", "agent_team_flow": "Poet->TheFactChecker", "agents": []})
+    question = Question(spec.model_copy(update={"agents": ()}), ["Poet", "TheFactChecker"], 0, [])
+    found = sorted_out(read(json.dumps({"agents": [agent(wording)]})), question)
+    ((role, suggestion),) = found.written.items()
+    assert role == suggestion.agent.agent_role
+    assert role == ("Poet" if "poet" in wording.lower() else "TheFactChecker")
+
+
 def test_tools_it_may_not_hand_out_are_left_out_and_named():
     found = sort(agent(tools=["Chunk_Text", "rm -rf", "Chunk_Text"]))
     assert found.written["Poet"].agent.agent_tools == ("Chunk_Text",)
@@ -42,7 +52,7 @@ def test_never_more_than_asked_for():
     assert found.dropped[-1] == "and 43 more"
 
 
-@pytest.mark.parametrize("role", ["Writer", " Writer "])
+@pytest.mark.parametrize("role", ["Writer", " Writer ", "writer"])
 def test_nobody_twice(role):
     assert sort(agent(role)).further == ()
 
