@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 from uuid import UUID
 
 from django.urls import path
@@ -83,6 +83,14 @@ class TeamsImport(Body):
     )
     dry_run: bool = Field(False, description="Check everything and tell what would happen; nothing is stored.")
     reason: Reason = ""
+
+    @classmethod
+    def read(cls, values: object, saying: str = "The request") -> Self:
+        """As always, but a document sent bare is told where it belongs, not that its fields are unknown."""
+        if isinstance(values, dict) and "document" not in values and values.keys() - cls.model_fields.keys():
+            msg = 'is required: send what is to be imported inside, {"document": { … }}'
+            raise Invalid(f"{saying} has 1 error.", errors=[Located(loc="document", msg=msg)])
+        return super().read(values, saying)
 
 
 class ImportResult(Answer):

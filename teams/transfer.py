@@ -194,7 +194,7 @@ def import_teams(
 def detect(document: object) -> str:
     """The format of a document. Raises `Invalid` when it looks like none."""
     if isinstance(document, dict):
-        if document.get("format") == FORMAT or "agent_team_main_goal" in document:
+        if document.get("format") == FORMAT or "agent_team_main_goal" in document or _is_one_team(document):
             return FORMAT
         if "agents" in document and "provider" not in document:
             return "crewai"
@@ -206,6 +206,12 @@ def detect(document: object) -> str:
         "", f"is in no format that can be imported: an export of teams, a team of AutoGen Studio, or agents and tasks "
         f"of CrewAI were expected; got {name_of_type(document)}"
     )  # fmt: skip
+
+
+def _is_one_team(document: dict[str, Any]) -> bool:
+    """Whether it is one entry of an export, or a team as the API answers and takes it: the config has a goal."""
+    config = document.get("config")
+    return isinstance(config, dict) and "agent_team_main_goal" in config
 
 
 def _unreadable(loc: str, msg: str) -> Invalid:
@@ -221,9 +227,12 @@ def _arriving(document: object, found: str) -> tuple[list[_Arriving], list[Locat
 
 
 def _own(document: object) -> tuple[TeamInDocument, ...]:
-    """The teams of an export; a bare config is one team."""
+    """The teams of an export; a bare config is one team, and so is one with its config inside."""
     if isinstance(document, dict) and "agent_team_main_goal" in document:
         return (TeamInDocument(config=document),)
+    if isinstance(document, dict) and _is_one_team(document):
+        told = {name: document[name] for name in TeamInDocument.model_fields if name in document}
+        return (TeamInDocument.read(told, "The document"),)
     read = TeamsDocument.read(document, "The document")
     if read.version != VERSION:
         raise _unreadable("version", f"is {read.version}: this server reads version {VERSION} of the format")

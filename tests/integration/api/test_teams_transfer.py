@@ -254,6 +254,33 @@ def test_an_id_twice(api: Any, alice: Any) -> None:
     assert answer.json()["errors"][0]["loc"] == "document.teams.1.id"
 
 
+def test_a_team_as_the_api_answers_it(team: Team, api: Any, alice: Any) -> None:
+    client = api(alice)
+    answer = client.get(f"/api/v1/teams/{team.id}").json()
+    report = sent(client, answer, mode="update")
+    assert (report["format"], report["results"][0]["action"]) == ("agent-team-builder", "skipped")
+    answer["config"]["max_turns"] = 9
+    assert sent(client, answer, mode="update")["results"][0] | {"warnings": []} == {
+        "index": 0, "id": str(team.id), "name": team.name, "action": "updated", "version": 2, "detail": "",
+        "errors": [], "warnings": [],
+    }  # fmt: skip
+
+
+def test_one_entry_of_an_export(team: Team, api: Any, alice: Any) -> None:
+    [entry] = exported(api(alice))["teams"]
+    assert sent(api(alice), entry)["counts"]["created"] == 1
+    answer = api(alice).post(IMPORT, {"document": entry | {"name": 5}})
+    assert answer.json()["errors"] == [{"loc": "document.name", "msg": "must be text in quotes; got 5"}]
+
+
+def test_a_document_sent_bare_is_told_where_it_belongs(team: Team, api: Any, alice: Any) -> None:
+    answer = api(alice).post(IMPORT, exported(api(alice)))
+    assert answer.status_code == 400
+    [error] = answer.json()["errors"]
+    assert error["loc"] == "document"
+    assert 'send what is to be imported inside, {"document": { … }}' in error["msg"]
+
+
 def test_a_bare_config_is_one_team(api: Any, alice: Any) -> None:
     assert sent(api(alice), factories.config())["counts"]["created"] == 1
 
