@@ -8,6 +8,7 @@ from typing import Any, Final
 from django.conf import settings
 from django.db import IntegrityError, connection
 from django.db.models import F, Func, JSONField, Sum
+from django.db.models.functions import Greatest
 from django.utils import timezone
 
 from agents.llm import cost
@@ -152,13 +153,12 @@ def _write(row: TenantLimits, slots: TenantSlots, use: TenantUse) -> None:
 
 
 def _hold_to_them(row: TenantLimits) -> None:
-    """Mark what waits or may go on later as limited, and begin today with what was used already."""
+    """Mark what waits or may go on later as limited, and begin today with what was used already: nobody counted it
+    while there was no such limit."""
     if not any(getattr(row, name) is not None for limit in BY_DAY for name in (limit, f"most_{limit}")):
         return
     Execution.objects.filter(finished_at=None).update(resolved_spec=MARKED)
     today = timezone.now().replace(hour=0, minute=0, second=0, microsecond=0)
-    if TenantDay.objects.filter(day=today.date()).exists():
-        return
     steps = Step.objects.filter(created_at__gte=today)
     used = steps.aggregate(tokens_in=Sum("tokens_in"), tokens_out=Sum("tokens_out"), usd=Sum("cost"))
     first = TenantDay(
@@ -168,6 +168,8 @@ def _hold_to_them(row: TenantLimits) -> None:
         runs=Execution.objects.filter(created_at__gte=today).count(),
     )
     TenantDay.objects.bulk_create([first], ignore_conflicts=True)
+    names = ("tokens_used", "usd_used", "runs")
+    TenantDay.objects.filter(day=first.day).update(**{name: Greatest(name, getattr(first, name)) for name in names})
 
 
 def limited_by(spec: Mapping[str, Any], budget: Limits | None, day: Limited) -> dict[str, Any]:

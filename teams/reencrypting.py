@@ -68,7 +68,7 @@ def _batch(
 ) -> object | None:
     """Do the rows behind `after`; return the last one's id, None when there were no more."""
     with across_tenants(f"reencrypt {model._meta.db_table}.{column}"):
-        waiting = model.objects.exclude(**{column: ""}).order_by("pk").select_for_update()
+        waiting = _filled(model, column).order_by("pk").select_for_update()
         rows = list((waiting if after is None else waiting.filter(pk__gt=after))[:size])
         done: Counter[UUID] = Counter()
         for row in rows:
@@ -79,6 +79,11 @@ def _batch(
         if not dry_run:
             _record(model, column, done)
     return rows[-1].pk if rows else None
+
+
+def _filled(model: type[TenantModel], column: str) -> models.QuerySet[TenantModel]:
+    """The rows that hold a value: a column may be empty, as that of a secret's predecessor."""
+    return model.objects.exclude(**{column: ""}).exclude(**{f"{column}__isnull": True})
 
 
 def _resealed(row: TenantModel, column: str, walked: Walked, *, dry_run: bool) -> bool:
@@ -115,9 +120,7 @@ def _record(model: type[TenantModel], column: str, done: Counter[UUID]) -> None:
 
 def _account_for_all(model: type[TenantModel], column: str, walked: Walked) -> None:
     with across_tenants(f"count {model._meta.db_table}.{column}"):
-        others = model.objects.exclude(**{column: ""}).exclude(
-            **{f"{column}__startswith": f"{VERSION}:{writing_key()}:"}
-        )
+        others = _filled(model, column).exclude(**{f"{column}__startswith": f"{VERSION}:{writing_key()}:"})
         left = others.count()
     if left > len(walked.failed):
         raise NotAllResealed(

@@ -107,6 +107,17 @@ def test_twenty_runs_at_once_stay_within_a_day_for_three_calls(alice, fake_model
     assert day.tokens_used == done * one
 
 
+def test_a_limit_of_tokens_counts_what_was_used_before_on_a_day_that_has_begun(alice, fake_model):
+    """The day's row is there already: runs were counted. Tokens were not, since nothing limited them."""
+    of = team(alice, "Writer")
+    limits_set(actor=alice.actor, values=LimitValues(runs_per_day=5))
+    run = carried(alice, of)
+    limits_set(actor=alice.actor, values=LimitValues(runs_per_day=5, tokens_per_day=100_000))
+    with tenant(alice.tenant.id):
+        day = TenantDay.objects.get()
+    assert (day.tokens_used, day.runs) == (run.tokens_in + run.tokens_out, 1)
+
+
 def _most_of_a_call(alice):
     """What the next call sets aside, told by a refusal."""
     limits_set(actor=alice.actor, values=LimitValues(tokens_per_day=1))

@@ -9,6 +9,8 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 
 from agents.models import ProviderAccount, ToolCredential
+from executions.webhook_models import Webhook
+from executions.webhooks import webhook_create, webhook_rotate
 from teams import reencrypting
 from teams.models import AuditEntry
 from teams.reencrypting import NotAllResealed, reencrypt, sealed_columns
@@ -64,6 +66,21 @@ def test_again_it_changes_nothing(rows, settings):
     assert "10 values, 0 sealed again" in run()
     with tenant(rows[0].tenant_id):
         assert ProviderAccount.objects.get(id=rows[0].id).api_key == before
+
+
+def test_a_webhook_moves_whether_or_not_its_secret_was_ever_rotated(alice, settings):
+    """Only a rotated one has a former secret."""
+    fields = {"url": "https://hooks.example.com/", "events": ["run.failed"]}
+    hook, _told = webhook_create(actor=alice.actor, fields={**fields, "name": "never"})
+    other, _told = webhook_create(actor=alice.actor, fields={**fields, "name": "rotated"})
+    webhook_rotate(actor=alice.actor, webhook_id=other.id)
+    settings.ENCRYPTION_KEYS = f"{NEW},{OLD}"
+    assert "executions_webhook.former_secret: 1 values, 1 would be sealed again" in run(dry_run=True)
+    said = run()
+    assert "executions_webhook.former_secret: 1 values, 1 sealed again" in said
+    assert "executions_webhook.secret: 2 values, 2 sealed again" in said
+    with tenant(alice.tenant.id):
+        assert Webhook.objects.get(id=hook.id).former_secret is None
 
 
 def test_a_dry_run_counts_and_writes_nothing(rows, alice, settings):
