@@ -95,7 +95,7 @@ UNFOLD: dict[str, Any] = {
     "SHOW_HISTORY": False,  # our own link knows who may look (teams/modeladmin.py)
     "SHOW_VIEW_ON_SITE": False,
     "STYLES": ["console.navigation.styles"],
-    "SCRIPTS": ["console.navigation.keyboard_script"],
+    "SCRIPTS": ["console.navigation.keyboard_script", "console.navigation.once_script"],
     "DASHBOARD_CALLBACK": "console.dashboard.context",
     "SIDEBAR": {
         "show_search": True,

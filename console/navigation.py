@@ -99,6 +99,11 @@ def keyboard_script(request: HttpRequest) -> str:
     return static("teams/keyboard.js")
 
 
+def once_script(request: HttpRequest) -> str:
+    """Return the address of the script that lets no form be sent twice by an impatient click."""
+    return static("teams/once.js")
+
+
 def favicon(request: HttpRequest) -> str:
     """Return the address of the icon."""
     return static("teams/favicon.svg")

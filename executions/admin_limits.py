@@ -30,12 +30,17 @@ _HELP: Final = {
 }
 
 
+def _label(name: str, ceiling: bool) -> str:
+    words = name.replace("_", " ").replace("usd", "USD")
+    return f"Ceiling of {words}" if ceiling else f"{words[0].upper()}{words[1:]}"
+
+
 def _field(name: str, *, ceiling: bool = False) -> forms.Field:
     more: dict[str, Any] = {
         "required": False,
         "min_value": 0,
         "max_value": MOST[name],
-        "label": ("Ceiling of " if ceiling else "") + name.replace("_", " ").replace("usd", "USD"),
+        "label": _label(name, ceiling),
         "help_text": "The most the tenant may set. Blank: no ceiling." if ceiling else _HELP[name],
     }
     if name == "usd_per_day":

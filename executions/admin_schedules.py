@@ -10,12 +10,14 @@ from django.contrib import admin, messages
 from django.db import models
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from executions import schedules
 from executions.admin_fields import TeamField
 from executions.admin_start import read_input, written_input
 from executions.schedule_models import Outcome, Schedule
+from teams.audit_words import who
 from teams.badges import Look, badge, stamp
 from teams.forms import ServiceForm
 from teams.modeladmin import TenantModelAdmin
@@ -23,7 +25,7 @@ from teams.objectpages import attempt
 from teams.services import MAX_REASON
 
 _FIELDS = ["name", "team", "cron", "time_zone", "overlap", "input", "enabled"]
-_NOTED = ["shown_next", "last_slot", "last_at", "last_outcome", "last_error", "last_execution_id", "created_by"]
+_NOTED = ["shown_next", "last_slot", "last_at", "last_outcome", "last_error", "last_run", "creator"]
 
 _OUTCOME_LOOKS: dict[Outcome, Look] = {Outcome.STARTED: "is-good", Outcome.SKIPPED: "is-warn", Outcome.FAILED: "is-bad"}
 
@@ -103,6 +105,17 @@ class ScheduleAdmin(TenantModelAdmin):
     @admin.display(description="latest slot", ordering="last_outcome")
     def last(self, row: Schedule) -> SafeString | str:
         return badge(row.last_outcome, _OUTCOME_LOOKS[Outcome(row.last_outcome)]) if row.last_outcome else "-"
+
+    @admin.display(description="last run")
+    def last_run(self, row: Schedule) -> SafeString | str:
+        if row.last_execution_id is None:
+            return "-"
+        address = reverse("admin:executions_execution_change", args=[row.last_execution_id])
+        return format_html('<a class="tb-link" href="{}">{}</a>', address, row.last_execution_id)
+
+    @admin.display(description="created by")
+    def creator(self, row: Schedule) -> str:
+        return who(row.created_by)
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         reason = ["reason"] if self.has_change_permission(request, obj) else []

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4, uuid5
 
 from django import forms
 from django.contrib import messages
@@ -74,12 +74,23 @@ class StartPages(ReadOnlyAdmin):
         form = StartForm(request.POST or None, initial=_given_before(request, team))
         if request.method == "POST" and form.is_valid():
             more: Any = {"input": form.cleaned_data["input"], "budget": form.limits, "source": Source.ADMIN}
+            more["idempotency_key"] = _key(request, **more)
             if started := form.tried(lambda: execution_start(actor=actor, team_id=team.id, **more)):
-                messages.success(request, f"A run of {team} was started. This page follows it.")
+                done = "had been started from that page before" if started.replayed else "was started"
+                messages.success(request, f"A run of {team} {done}. This page follows it.")
                 return self.back_to(started.execution.id)
         page = "admin/executions/execution/start.html"
-        ready, picture = readiness(actor, team), _picture(team)
-        return self.page(request, page, title=f"Run {team}", team=team, form=form, ready=ready, picture=picture)
+        given: Any = {"ready": readiness(actor, team), "picture": _picture(team), "once": uuid4()}
+        return self.page(request, page, title=f"Run {team}", team=team, form=form, **given)
+
+
+def _key(request: HttpRequest, **given: Any) -> str | None:
+    """The same for the same answers on the same page: sent twice, they start one run, which costs once."""
+    try:
+        page = UUID(request.POST.get("once", ""))
+    except ValueError:
+        return None
+    return f"admin:{uuid5(page, repr(sorted(given.items())))}"
 
 
 def readiness(actor: Actor, team: Team) -> Readiness:

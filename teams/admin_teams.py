@@ -18,6 +18,7 @@ from teams.services import team_delete, team_restore
 
 DELETING = (
     "The team leaves the list and new runs of it are refused; the API answers 404 for it.",
+    "Its schedules start nothing until it is restored.",
     "Runs in hand go on to their end, and past runs stay readable.",
     "Nothing is lost: all versions stay, and the team can be restored at any time.",
 )

@@ -148,3 +148,17 @@ def test_what_is_not_saved_is_not_left_by_mistake(page: Page, bob: Any, sign_in:
     elsewhere.click()
     page.wait_for_url("**/teams/team/")
     assert asked == ["beforeunload"] * 2
+
+
+def test_an_impatient_hand_saves_once(page: Page, bob: Any, sign_in: Any) -> None:
+    sign_in(bob)
+    page.goto("/admin/teams/team/add/")
+    page.get_by_label("Goal", exact=True).fill("Name uses of a brick.")
+    button = page.locator("[name='_save']").bounding_box()
+    assert button
+    for _click in range(3):
+        page.mouse.click(button["x"] + 9, button["y"] + 9)
+        page.wait_for_timeout(20)
+    page.wait_for_url("**/teams/team/")
+    with tenant(bob.tenant.id):
+        assert Team.objects.count() == 1

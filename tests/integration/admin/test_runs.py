@@ -45,6 +45,17 @@ def test_run_now_queues_a_run_from_the_admin(team: Any, bob: Any, signed_in: Any
     assert (made.input, made.source, made.actor, made.version) == ("only red ones", "admin", "user:bob", 1)
 
 
+def test_the_same_page_sent_twice_starts_one_run(team: Any, bob: Any, signed_in: Any) -> None:
+    browser, address = signed_in(bob), f"{LIST}start/{team.id}/"
+    page = {"input": "only red ones", "tokens": "5000", "once": str(browser.get(address).context["once"])}
+    first, second = (browser.submit(address, page).url for _click in range(2))
+    assert first == second
+    assert browser.submit(address, page | {"input": "only blue ones"}).url != first
+    assert browser.submit(address, page | {"once": str(browser.get(address).context["once"])}).url != first
+    with tenant(bob.tenant.id):
+        assert Execution.objects.count() == 3
+
+
 @pytest.mark.parametrize(("typed", "given"), [("", None), ('{"a": 1}', {"a": 1}), ("{not json", "{not json")])
 def test_input_is_text_an_object_or_nothing(typed: str, given: Any, team: Any, bob: Any, signed_in: Any) -> None:
     signed_in(bob).submit(f"{LIST}start/{team.id}/", {"input": typed})

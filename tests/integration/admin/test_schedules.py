@@ -1,6 +1,7 @@
 """Schedules in the admin."""
 
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -36,6 +37,7 @@ def test_made_changed_paused_run_and_deleted(bob: Any, signed_in: Any) -> None:
     page = browser.get(f"{PAGES}{row.pk}/change/").content.decode()
     assert "Run now" in page
     assert "09:00 UTC" in page
+    assert "user:bob" not in page  # people are told by their names
     assert browser.submit(f"{PAGES}{row.pk}/change/", form(team, cron="0 10 * * *", input="text")).status_code == 302
     assert (only(bob).cron, only(bob).input) == ("0 10 * * *", "text")
     assert browser.submit(f"{PAGES}{row.pk}/pause/", {"reason": "holiday"}).status_code == 302
@@ -49,6 +51,17 @@ def test_made_changed_paused_run_and_deleted(bob: Any, signed_in: Any) -> None:
     assert browser.submit(f"{PAGES}{row.pk}/delete/", {"reason": ""}).status_code == 302
     with tenant(bob.tenant.id):
         assert not Schedule.objects.exists()
+
+
+def test_the_run_of_the_latest_slot_is_linked(bob: Any, signed_in: Any) -> None:
+    browser, ran = signed_in(bob), uuid4()
+    browser.submit(f"{PAGES}add/", form(factories.team(bob)))
+    row = only(bob)
+    row.last_execution_id = ran
+    with tenant(bob.tenant.id):
+        row.save()
+    page = browser.get(f"{PAGES}{only(bob).pk}/change/").content.decode()
+    assert f'href="/admin/executions/execution/{ran}/change/"' in page
 
 
 def test_what_is_refused_is_at_its_field(bob: Any, signed_in: Any) -> None:
