@@ -28,6 +28,9 @@ MOST_PERMITS = 8
 REST_SECONDS = 0.04
 """Least time between two rounds of messages."""
 
+SLOW_SECONDS = 1.0
+"""A broker that has not taken a message for so long counts as away: one that hangs fails only much later."""
+
 PAUSE_SECONDS = 1.0
 """Rest after a failure, so that a broken broker is not asked without end."""
 
@@ -42,6 +45,7 @@ class Ringer:
         self.send = send
         self.healthy = True
         self._pending = 0
+        self._sending_since: float | None = None
         self._thread: threading.Thread | None = None
         self._changed = threading.Condition()
         atexit.register(self.flush)
@@ -54,7 +58,8 @@ class Ringer:
                 self._thread.start()
             self._pending = min(self._pending + permits, MOST_PENDING)
             self._changed.notify_all()
-        return self.healthy
+            since = self._sending_since
+        return self.healthy and (since is None or time.monotonic() - since < SLOW_SECONDS)
 
     def flush(self, seconds: float = EXIT_SECONDS) -> None:
         """Wait until all has been sent or dropped, at most so long."""
@@ -73,6 +78,7 @@ class Ringer:
 
     def _send_some(self) -> None:
         permits = min(self._pending, MOST_PERMITS)
+        self._sending_since = time.monotonic()
         try:
             self.send(permits)
         except (BrokerError, RedisError, OSError, RuntimeError) as error:  # RuntimeError: a pool closed meanwhile
@@ -87,5 +93,6 @@ class Ringer:
         with self._changed:
             metrics.RINGS.labels("sent" if healthy else "dropped").inc(permits if healthy else self._pending)
             self.healthy = healthy
+            self._sending_since = None
             self._pending = self._pending - permits if healthy else 0
             self._changed.notify_all()

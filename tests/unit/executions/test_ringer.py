@@ -49,6 +49,18 @@ def test_what_is_rung_for_meanwhile_travels_together_in_messages_of_a_few(broker
     assert broker.messages == [1, MOST_PERMITS, 3], "no permit is lost, none is doubled"
 
 
+def test_a_broker_that_hangs_counts_as_away_before_its_time_limit(broker, monkeypatch):
+    """Else the reaper would wait for that limit before it begins to count the seconds until it claims without rings."""
+    monkeypatch.setattr(ringer, "SLOW_SECONDS", 0.0)
+    bell = Ringer(broker.send)
+    bell.ring()
+    assert broker.reached.wait(10)
+    assert not bell.ring()
+    broker.open.set()
+    bell.flush(10)
+    assert bell.ring()
+
+
 def test_a_broken_broker_drops_rings_and_says_so(broker, monkeypatch):
     monkeypatch.setattr(ringer, "PAUSE_SECONDS", 0.0)
     broker.away = True
