@@ -28,16 +28,20 @@ def team_validate(*, actor: Actor, config: object) -> Prepared:
     return prepare(actor, config, asking=Asking.WHEN_SAVED)
 
 
-def team_prepare(*, actor: Actor, config: object, team_id: UUID | None = None) -> Prepared:
+def team_prepare(
+    *, actor: Actor, config: object, team_id: UUID | None = None, expected_version: int | None = None
+) -> Prepared:
     """Do all of a save that may take long (a model may be asked) and needs no lock; store it with `prepared=`.
 
     For callers who save inside a scope; others leave it to `team_create` and `team_update`, which begin with it.
-    Raises `NotFound` before `Invalid`.
+    Raises `NotFound` before `PreconditionFailed` before `Invalid`: of a version that is gone no model is asked.
     """
     actor.require("teams:write")
     if team_id is None:
         return prepare(actor, config)
-    return prepare(actor, config, team_past(team_get(actor=actor, team_id=team_id)))
+    team = team_get(actor=actor, team_id=team_id)
+    expect(team, expected_version)
+    return prepare(actor, config, team_past(team))
 
 
 def team_create(
@@ -64,12 +68,12 @@ def team_update(
 ) -> Saved:  # fmt: skip
     """Store a new version of a team.
 
-    Raises `NotFound` before `Invalid`, `PreconditionFailed` when `expected_version` is no longer the team's, and
+    Raises `NotFound` before `PreconditionFailed` (`expected_version` is no longer the team's) before `Invalid`, and
     `Conflict` when it moved while a model was asked.
     """
     actor.require("teams:write")
     checked_texts(name or "", reason)
-    prepared = prepared or team_prepare(actor=actor, config=config, team_id=team_id)
+    prepared = prepared or team_prepare(actor=actor, config=config, team_id=team_id, expected_version=expected_version)
     with locked(actor, team_id) as team:
         expect(team, expected_version)
         still_at(team, prepared)

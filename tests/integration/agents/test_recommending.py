@@ -6,7 +6,7 @@ import pytest
 from django.db import transaction
 
 from agents.models import RoleTemplate, TenantTool
-from teams.errors import Invalid
+from teams.errors import Invalid, PreconditionFailed
 from teams.services import Saved, team_create, team_update, team_validate
 from teams.tenancy import tenant
 from tests import factories
@@ -30,6 +30,17 @@ def said(saved: Any) -> str:
 
 def create(who: Any, *names: str, **changes: Any) -> Saved:
     return team_create(actor=who.actor, config=config(*names or ("Writer",), **changes))
+
+
+def test_of_a_version_that_is_gone_no_model_is_asked(alice, tba_model, written):
+    team = factories.team(alice, "Writer")
+    tba_model.writes(written("Oracle"))
+    with pytest.raises(PreconditionFailed):
+        team_update(
+            actor=alice.actor, team_id=team.id, expected_version=7,
+            config=config("Writer", agent_team_flow="Writer->Oracle"),
+        )  # fmt: skip
+    assert tba_model.calls == []
 
 
 # --- further agents ---------------------------------------------------------------------------------------------------
