@@ -47,7 +47,9 @@ def test_what_nobody_expected_is_a_500_and_leaves_nothing_behind(
     monkeypatch.setattr(TeamAdmin, "response_add", fail_with(ZeroDivisionError()))
     browser = signed_in(alice)
     browser.raise_request_exception = False
-    assert browser.submit(ADD, posted()).status_code == 500
+    answer = browser.submit(ADD, posted())
+    assert answer.status_code == 500
+    assert 'href="/admin/">Go to the overview' in answer.content.decode()
     with tenant(alice.tenant.id):
         assert not Team.objects.exists()
 
@@ -78,3 +80,12 @@ def test_who_signs_in_without_a_page_in_mind_comes_to_the_overview(alice: Any) -
     given = {"username": alice.user.username, "password": factories.PASSWORD}
     answer = Client().post("/admin/login/", given)
     assert (answer.status_code, answer["Location"]) == (302, "/admin/")
+
+
+def test_a_page_from_before_signing_in_again_says_what_to_do(db: Any) -> None:
+    answer = Client(enforce_csrf_checks=True).post("/admin/login/", {"username": "alice"})
+    assert answer.status_code == 403
+    page = answer.content.decode()
+    assert "Nothing was changed" in page
+    assert "DEBUG" not in page
+    assert "<style" not in page
