@@ -232,7 +232,7 @@ def finish(
     warnings = _warnings(plan, needs, outcome, templates, joiners if propose else [])
     errors: list[Located] = []
     for role in unfilled_roles(whole):
-        (warnings if propose or outcome.later else errors).append(_unfilled(role, outcome, whole, templates))
+        (warnings if propose or outcome.later else errors).append(_unfilled(role, outcome, whole, templates, propose))
     # Defaults, ids and added agents make the config longer than what was sent; a stored one must load again.
     if too_large := size_problem(dump(whole), MAX_BYTES - _ROOM):
         errors.append(Located(loc="", msg=f"the completed config {too_large}"))
@@ -314,7 +314,7 @@ def _located_notes(plan: Plan, joiners: Sequence[Joiner], spec: TeamSpec) -> lis
     ]
 
 
-def _unfilled(role: str, outcome: Outcome, spec: TeamSpec, templates: Collection[str]) -> Located:
+def _unfilled(role: str, outcome: Outcome, spec: TeamSpec, templates: Collection[str], saved: bool) -> Located:
     meant = did_you_mean(role, spec, templates)
     named = f'names "{role}", which is no agent\'s role and has no template{meant}'
     if outcome.later:
@@ -322,7 +322,8 @@ def _unfilled(role: str, outcome: Outcome, spec: TeamSpec, templates: Collection
     return Located(
         loc=FLOW,
         msg=f"{named}, and the Team Builder could not write an agent for it: {outcome.why_not or 'none was written'}. "
-        "Correct the name, add an agent with this role, or add a template for it",
+        f"{'Ask for recommendations, correct' if saved else 'Correct'} the name, add an agent with this role, or add a "
+        "template for it",
     )
 
 

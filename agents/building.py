@@ -17,7 +17,7 @@ from teams.building import Asking, Past
 from teams.errors import Conflict
 from teams.spec import SPEC_VERSION, TeamSpec, assign_ids
 
-NOT_HERE = "no model is asked in this place; ask for recommendations once it is saved"
+NOT_HERE = "no model is asked in this place"
 
 
 def fill(config: object, tenant_id: UUID, past: Past | None = None, asking: Asking = Asking.NOW) -> FillResult:

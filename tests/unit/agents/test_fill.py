@@ -150,3 +150,11 @@ def test_a_config_that_would_be_too_large_to_load_again_is_refused():
 def test_a_flow_with_other_marks_than_arrows_is_told_to_use_them(flow):
     [error] = fill(spec(flow, ["A", "B"])).errors
     assert '(between two roles write "->")' in error["msg"]
+
+
+@pytest.mark.parametrize("waits", [True, False])
+def test_recommendations_can_be_asked_for_only_where_the_team_is_saved(waits):
+    result = fill(spec("A->Zed", ["A"], should_TBA_ask_caller_approval=waits, **BUILDER))
+    [told] = result.warnings if waits else result.errors
+    assert ("Ask for recommendations" in told["msg"]) == waits
+    assert "add an agent with this role" in told["msg"]
