@@ -184,8 +184,14 @@ def _approved(actor: Actor, team: Team, proposal: Mapping[str, Any], roles: Sequ
     warnings = checked(actor, spec)
     warnings += [Located(loc="agent_team_flow", msg=f"{role} still has no agent") for role in unfilled_roles(spec)]
     config = dump(spec)
+    order = flow_roles(spec)
     rows = [
-        {**{key: value for key, value in proposed[role].items() if key != "agent"}, "approved_by": actor.label}
+        {
+            **{key: value for key, value in proposed[role].items() if key != "agent"},
+            "place": order.index(role)
+            + 1,  # where it came to be: without those left out, not always where it was to be
+            "approved_by": actor.label,
+        }
         for role in proposed
         if role in chosen
     ]

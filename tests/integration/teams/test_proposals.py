@@ -108,6 +108,13 @@ def test_approved_agents_join_at_their_place_as_a_new_version_of_who_approved(al
     assert audit(alice, "proposal.approve").before["proposal"]["id"] == made.pending_proposal["id"]
 
 
+def test_their_places_are_those_they_have_without_the_others(alice, tba_model, written):
+    tba_model.writes(written("First", place=1), written("Last", place=3))
+    saved = proposal_approve(actor=alice.actor, team_id=team(alice).id, roles=["Last"])
+    assert roles(saved.team) == ["Writer", "Last"]
+    assert [(row["role"], row["place"]) for row in saved.additions] == [("Last", 2)]
+
+
 def test_some_of_them(alice, tba_model, written):
     tba_model.writes(written("Poet", place=1), written("Editor"))
     saved = proposal_approve(actor=alice.actor, team_id=team(alice).id, roles=["Editor"])
