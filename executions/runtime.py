@@ -83,8 +83,7 @@ class _Run:
             return
         self.watch.ended(outcome["status"], (outcome.get("error") or {}).get("code", ""))
         stream.publish_news(self.hold.tenant_id, self.hold.execution_id, event)
-        if asks := outcome.get("asks"):
-            _asked(self.hold, [UUID(ask["approval"]["id"]) for ask in asks])
+        _log(self.hold, outcome)
 
     def _finish(self, outcome: dict[str, Any]) -> int | None:
         return engine.finish(self.hold.tenant_id, self.hold.execution_id, self.hold.fence, cleaned(outcome))
@@ -300,8 +299,15 @@ def _parameters(agent: AgentRun, *, may_call: bool) -> dict[str, Any]:
     return {**agent.parameters, **told, **({} if may_call else {"tool_choice": "none"})}
 
 
-def _asked(hold: Hold, approvals: list[UUID]) -> None:
-    logger.info("run %s waits for %s", hold.execution_id, ", ".join(f"approval {each}" for each in approvals))
+def _log(hold: Hold, outcome: dict[str, Any]) -> None:
+    """A line for what somebody may look for: what a run waits for, and why one did not succeed. Codes alone: a message
+    may hold what agents said."""
+    if asks := outcome.get("asks"):
+        approvals = ", ".join(f"approval {ask['approval']['id']}" for ask in asks)
+        logger.info("run %s waits for %s", hold.execution_id, approvals)
+    elif error := outcome.get("error"):
+        level = logging.INFO if outcome["status"] == "retry_wait" else logging.WARNING
+        logger.log(level, "run %s: %s (%s)", hold.execution_id, outcome["status"], error["code"])
 
 
 def _display(call: NodeCall, text: str, answer: ChatAnswer) -> dict[str, Any]:

@@ -56,6 +56,12 @@ def test_what_passes_is_waited_for_and_tried_again(alice, carried, fake_model, f
         assert [(step.state, step.seq) for step in Step.objects.filter(execution=run)] == [("done", 1)]
 
 
+def test_the_log_says_which_run_failed_and_why(carried, fake_model, caplog):
+    run = carried("400")
+    assert f"run {run.id}: failed (bad_request)" in caplog.messages
+    assert "injected" not in caplog.text, "a provider's message may hold what agents said"
+
+
 @pytest.mark.parametrize(("fault", "code"), LASTS.items())
 def test_what_lasts_ends_the_run_with_the_reason(alice, carried, fake_model, fault, code):
     run = carried(fault)
