@@ -128,8 +128,9 @@ class UserAdmin(LooksUp, PlatformModelAdmin, DjangoUserAdmin):
         (None, {"fields": ("username", "password")}),
         ("Personal info", {"fields": ("first_name", "last_name", "email")}),
         ("Access", {"fields": ("is_active", "is_staff", "is_superuser")}),
-        ("Dates", {"fields": ("last_login", "date_joined")}),
+        ("Dates", {"fields": ("last_seen", "joined")}),
     )
+    readonly_fields = ("last_seen", "joined")  # what happened is nobody's to write
     add_fieldsets = ((None, {"fields": ("username", "usable_password", "password1", "password2", "is_staff")}),)
     list_display = ["username", "email", "state", "shown_tenants", "last_seen"]
     search_help_text = "Search for a name or an e-mail address."
@@ -162,6 +163,10 @@ class UserAdmin(LooksUp, PlatformModelAdmin, DjangoUserAdmin):
     @admin.display(description="last signed in", ordering="last_login")
     def last_seen(self, user: User) -> SafeString:
         return stamp(user.last_login, "never")
+
+    @admin.display(description="made", ordering="date_joined")
+    def joined(self, user: User) -> SafeString:
+        return stamp(user.date_joined)
 
     def tenants_of(self, obj: User) -> list[UUID]:
         return [member.tenant_id for member in memberships_of(obj.pk)]

@@ -107,6 +107,17 @@ def test_every_password_is_typed_into_a_field_with_a_border(root: Any, alice: An
         assert all("border-base-200" in field for field in fields), address
 
 
+def test_when_a_user_signed_in_is_shown_and_not_written(root: Any, alice: Any, signed_in: Any) -> None:
+    browser, address = signed_in(root), f"/admin/auth/user/{alice.user.pk}/change/"
+    assert re.search(r"20\d\d-\d\d-\d\d \d\d:\d\d UTC", browser.get(address).content.decode())
+    joined = User.objects.get(pk=alice.user.pk).date_joined
+    form = {"username": "alice", "is_active": "on", "is_staff": "on", "email": "a@example.com"}
+    dates = {"date_joined_0": "2001-01-01", "date_joined_1": "00:00", "date_joined": "2001-01-01 00:00"}
+    assert browser.submit(address, form | dates).status_code == 302
+    changed = User.objects.get(pk=alice.user.pk)
+    assert (changed.email, changed.date_joined) == ("a@example.com", joined)
+
+
 def test_users_are_listed_with_their_tenants(root: Any, alice: Any, bob: Any, charlie: Any, signed_in: Any) -> None:
     page = signed_in(root).get("/admin/auth/user/").content.decode()
     assert "acme (admin)" in page
