@@ -158,11 +158,24 @@ def tell(request: HttpRequest, saved: Saved) -> None:
     for addition in saved.additions:
         role, reason = addition.get("role"), addition.get("reason") or "from a template"
         swapped = addition.get("kind") == "model"
-        did = f"lets {role} speak with {addition.get('source')}" if swapped else f"added {role}"
+        speaks = str(addition.get("source")).removeprefix("model:")
+        did = f"lets {role} speak with {speaks}" if swapped else f"added {role}"
         messages.info(request, f"The Team Builder {did}: {reason}")
     if saved.team.pending_proposal and saved.team.pending_proposal["version"] == saved.team.version:
         messages.info(
             request, "The Team Builder proposes agents, which wait for approval: see Proposal above the form."
         )
     for warning in saved.warnings:
-        messages.warning(request, f"{warning['loc']}: {warning['msg']}" if warning["loc"] else warning["msg"])
+        place = _place(warning["loc"], saved.team.config)
+        messages.warning(request, f"{place}: {warning['msg']}" if place else warning["msg"])
+
+
+def _place(loc: str, config: Mapping[str, Any]) -> str:
+    """Where in a config something is, an agent by its number and role: `Agent 1 (Writer), LLM_model.provider`."""
+    name, _dot, rest = loc.partition(".")
+    index, _dot, field = rest.partition(".")
+    agents = config.get("agents") or []
+    if name != "agents" or not index.isdecimal() or int(index) >= len(agents):
+        return loc
+    agent = f"Agent {int(index) + 1} ({agents[int(index)].get('agent_role', '')})"
+    return f"{agent}, {field}" if field else agent

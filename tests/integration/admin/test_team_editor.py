@@ -119,3 +119,13 @@ def test_text_of_people_and_agents_is_shown_as_text(bob: Any, signed_in: Any) ->
         content = browser.get(page).content.decode()
         assert evil not in content, page
         assert "&lt;script&gt;" in content, page
+
+
+def test_what_is_doubtful_names_the_agent_as_people_do(bob: Any, signed_in: Any, settings: Any) -> None:
+    settings.LLM_PROVIDERS = {"openai": {"api_key": "", "base_url": "", "models": {}}}
+    config = factories.config("Writer")
+    config["agents"][0]["LLM_model"] = {"provider": "openai", "model": "gpt-5"}
+    answer = signed_in(bob).submit(ADD, posted(config))
+    told = [str(message) for message in answer.wsgi_request._messages]
+    assert any(line.startswith("Agent 1 (Writer), LLM_model.provider: ") for line in told), told
+    assert not any("agents.0" in line or "model:openai" in line for line in told)
