@@ -1,5 +1,5 @@
 """System checks of settings: ATB.E020 CONTEXT_OVERFLOW is neither `cut` nor `summary`, ATB.E021 LOG_FORMAT is neither
-`line` nor `json`, ATB.E022 tracing is on without its packages."""
+`line` nor `json`, ATB.E022 tracing is on without its packages, ATB.E023 a heartbeat too slow for the leases."""
 
 from importlib.util import find_spec
 from typing import Any, get_args
@@ -8,6 +8,7 @@ from django.conf import settings
 from django.core import checks
 from django.core.checks import CheckMessage, Error
 
+from executions.life import SILENT
 from executions.runspec import Overflow
 from teams import logs
 
@@ -38,6 +39,20 @@ def tracing_can_start(**_: Any) -> list[CheckMessage]:
         return []
     hint = "pip install 'agent-team-builder[otel]', or set OTEL_ENABLED=false"
     return [Error("OTEL_ENABLED is on, but OpenTelemetry is not installed", hint=hint, id="ATB.E022")]
+
+
+@checks.register()
+def leases_are_renewed_in_time(**_: Any) -> list[CheckMessage]:
+    """A worker that reports too seldom loses runs that it carries, and is taken for dead: nobody is rung for it."""
+    most = min(settings.LEASE_SECONDS, SILENT.total_seconds()) / 2
+    if 0 < settings.HEARTBEAT_SECONDS <= most:
+        return []
+    message = f"HEARTBEAT_SECONDS is {settings.HEARTBEAT_SECONDS:g} with LEASE_SECONDS {settings.LEASE_SECONDS:g}"
+    hint = (
+        "set HEARTBEAT_SECONDS above 0, and to at most half of LEASE_SECONDS "
+        f"and {SILENT.total_seconds() / 2:g}: one report may be late or lost"
+    )
+    return [Error(message, hint=hint, id="ATB.E023")]
 
 
 def _installed(module: str) -> bool:
