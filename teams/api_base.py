@@ -64,7 +64,8 @@ class ApiView(APIView):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
         method = "GET" if request.method == "HEAD" else request.method or ""
-        self.query = self.queries.get(method, Query).of(request.query_params)
+        if hasattr(self, method.lower()):  # else it is no method of this address, which is said first
+            self.query = self.queries.get(method, Query).of(request.query_params)
 
     @property
     def actor(self) -> Actor:

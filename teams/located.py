@@ -64,6 +64,8 @@ _SAYINGS: dict[str, Say] = {
 _OF_ANOTHER_TYPE = frozenset(key for key in _SAYINGS if key.endswith("_type"))
 _OUT_OF_RANGE = frozenset({"greater_than_equal", "less_than_equal", "greater_than", "less_than"})
 _GIVEN_WHEN_LEFT_OUT = "agent_id"
+LIKENESS = 0.62
+"""How like a name must be to be what was meant: `tools` for `agent_tools` is, `stream` for `team_id` is not."""
 
 
 def located(error: ValidationError, model: type[BaseModel]) -> Iterator[Located]:
@@ -88,7 +90,7 @@ def _say(detail: ErrorDetails, model: type[BaseModel]) -> str:
 def _unknown_field(name: str, known: Mapping[str, object]) -> str:
     # Without their case: LLM_model is what somebody meant by llm_model, not fallback_model.
     fields = {field.lower(): field for field in known}
-    close = difflib.get_close_matches(name[:100].lower(), fields, n=1)
+    close = difflib.get_close_matches(name[:100].lower(), fields, n=1, cutoff=LIKENESS)
     if close:
         return f'is not a known field: did you mean "{fields[close[0]]}"?'
     keep = ', or keep it under "metadata"' if "metadata" in known else ""

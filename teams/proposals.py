@@ -17,7 +17,7 @@ from teams.joining import joined, without
 from teams.models import Team
 from teams.refusing import refuse
 from teams.services import stored_spec, team_get, team_past
-from teams.spec import AgentSpec, TeamSpec, config_hash, dump, flow_roles, unfilled_roles
+from teams.spec import MAX_AGENTS, AgentSpec, TeamSpec, config_hash, dump, flow_roles, unfilled_roles
 from teams.storing import (
     Saved,
     audited_proposal,
@@ -111,6 +111,8 @@ def recommend_prepare(*, actor: Actor, team_id: UUID) -> Prepared:
         changes = [] if spec.allow_TBA_to_recommend_agents else ["allow_TBA_to_recommend_agents to true"]
         changes += [] if left > 0 else [f"allow_TBA_how_many_more to at least {past.used_by(spec) + 1}"]
         raise Conflict(f"the Team Builder may add no more agents to this team: set {' and '.join(changes)}")
+    if len(spec.agents) >= MAX_AGENTS:
+        raise Conflict(f"the team has {len(spec.agents)} agents, and a team has at most {MAX_AGENTS}: remove one first")
     return prepare(actor, {**team.config, "tenant_id": actor.tenant_slug}, past, Asking.ON_REQUEST)
 
 

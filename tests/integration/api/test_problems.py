@@ -41,7 +41,9 @@ def test_a_slash_too_much_or_too_little(api: Any, alice: Any, url: str, fix: str
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize(("method", "url"), [("delete", "/api/v1/teams"), ("get", "/build"), ("put", "/teams")])
+@pytest.mark.parametrize(
+    ("method", "url"), [("delete", "/api/v1/teams"), ("get", "/build"), ("put", "/teams"), ("get", "/teams?team_id=1")]
+)
 def test_a_method_the_address_does_not_know(api: Any, alice: Any, method: str, url: str) -> None:
     answer = getattr(api(alice), method)(url)
     assert_problem(answer, 405)

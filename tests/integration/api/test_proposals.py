@@ -165,6 +165,16 @@ def test_recommend_says_only_what_is_to_be_changed(api, alice, allowed, slots, f
     assert answer.json()["detail"].endswith(f": {fix}")
 
 
+def test_recommend_for_a_team_that_is_full(api, alice, tba_model):
+    slots = {"allow_TBA_to_recommend_agents": True, "allow_TBA_how_many_more": 2}
+    config = factories.config(*(f"Role {number}" for number in range(50)), **slots)
+    team = api(alice).post("/api/v1/teams", {"config": config}).json()
+    answer = api(alice).post(f"/api/v1/teams/{team['id']}/recommend")
+    assert answer.status_code == 409
+    assert "a team has at most 50: remove one first" in answer.json()["detail"]
+    assert tba_model.calls == []
+
+
 def test_scopes(hers, api, alice):
     _client, team = hers
     reader = api(alice, "teams:read")

@@ -31,6 +31,8 @@ class Everything(BaseModel):
     most: Annotated[float, Field(le=10_000_000.0)] = 1.0
     team_id: UUID | None = None
     agent_id: UUID | None = None
+    agent_tools: list[str] = Field(default_factory=list)
+    reason: str = ""
     LLM_model: str = ""
     fallback_model: str = ""
 
@@ -71,6 +73,9 @@ MOMENT = (
         ({"most": 1e8}, "must be 10000000 or less; got 100000000.0"),
         ({"team_id": "x"}, "must be a UUID, 8-4-4-4-12 hexadecimal digits"),
         ({"agent_id": "x"}, "must be a UUID, 8-4-4-4-12 hexadecimal digits; leave it out and one is given"),
+        ({"tools": []}, 'is not a known field: did you mean "agent_tools"?'),
+        ({"teams_id": "x"}, 'is not a known field: did you mean "team_id"?'),
+        ({"version": 1}, "is not a known field: remove it"),
         ({"llm_model": "x"}, 'is not a known field: did you mean "LLM_model"?'),
     ],
 )
