@@ -74,9 +74,9 @@ def test_it_fills_up_again(api: Any, alice: Any, limits: Any) -> None:
     limits.RATE_LIMIT_PER_KEY, limits.RATE_LIMIT_PER_TENANT = 300, 0
     client = api(alice)
     bucket = rates.Bucket("key", f"{limits.REDIS_PREFIX}:full", 300)
-    assert [rates.counter().take([bucket]).wait for _ in range(300)] == [None] * 300
-    wait = rates.counter().take([bucket]).wait
-    assert wait is not None
+    # It fills while it is emptied: the 301st finds room when the first 300 took longer than a fifth of a second.
+    waits = (rates.counter().take([bucket]).wait for _ in range(2000))
+    wait = next(wait for wait in waits if wait is not None)
     time.sleep(wait + 0.01)
     assert rates.counter().take([bucket]).wait is None
     assert client.get(URL).status_code == 200
