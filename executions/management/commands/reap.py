@@ -24,5 +24,6 @@ class Command(BaseCommand):
         tasks.ring(reaped.to_ring)
         self.stdout.write(
             f"expired leases queued: {reaped.expired}; quarantined: {reaped.quarantined}; retries due: {reaped.due}; "
-            f"past their deadline: {reaped.overdue}; schedules fired: {fired}; rung for: {reaped.to_ring}"
+            f"past their deadline: {reaped.overdue}; cancelled: {reaped.cancelled}; "
+            f"schedules fired: {fired}; rung for: {reaped.to_ring}"
         )

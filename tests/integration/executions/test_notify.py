@@ -1,11 +1,13 @@
 """People who may decide and asked for it are told by mail that a run waits; nobody else, and once."""
 
+import smtplib
 from typing import Any
 
 import psycopg
 import pytest
 from django.conf import settings as django_settings
 from django.core import mail
+from django.core.mail.backends.locmem import EmailBackend as LocmemBackend
 from django.utils import timezone
 
 from executions import notify
@@ -75,6 +77,27 @@ def test_a_run_that_no_longer_waits_is_not_told(alice, bob):
         Approval.objects.filter(id=row.id).update(decision="approved")
     beat()
     assert mail.outbox == []
+
+
+class RefusesBob(LocmemBackend):
+    """A mail server that does not take mails to Bob."""
+
+    def send_messages(self, messages):
+        if any("bob@example.com" in message.to for message in messages):
+            raise smtplib.SMTPRecipientsRefused({"bob@example.com": (550, b"no such user")})
+        return super().send_messages(messages)
+
+
+def test_one_refused_address_keeps_nobody_else_from_being_told_once(alice, bob, settings, caplog):
+    wants_mail(bob, alice, Role.OPERATOR)
+    wants_mail(alice, alice, Role.ADMIN)
+    settings.EMAIL_BACKEND = f"{__name__}.RefusesBob"
+    row = asked(alice)
+    beat()
+    assert [sent.to for sent in mail.outbox] == [["alice@example.com"]]
+    assert "one of 2 people got no mail" in caplog.text
+    with tenant(alice.tenant.id):
+        assert Approval.objects.get(id=row.id).notify_at is None
 
 
 def test_a_mail_server_that_is_away_is_tried_again(alice, bob, settings, caplog):
