@@ -92,13 +92,24 @@ def team_upsert(*, actor: Actor, team_id: UUID | None, config: object, reason: s
     actor.require("teams:write")
     if team_id is None:
         return team_create(actor=actor, config=config, reason=reason)
-    with tenant(actor.tenant_id):
-        existing = Team.objects.filter(id=team_id).values_list("is_deleted", flat=True).first()
-    if existing is None:
+    if _is_there(actor, team_id):
+        return team_update(actor=actor, team_id=team_id, config=config, reason=reason)
+    try:
         return team_create(actor=actor, config=config, reason=reason, team_id=team_id)
-    if existing:
-        raise Conflict(f"Team ID {team_id} is deleted; restore it first or leave team_id out")
+    except Conflict:
+        # Another request of the caller's own may have created it just now; then this one is its next version.
+        if not _is_there(actor, team_id):
+            raise
     return team_update(actor=actor, team_id=team_id, config=config, reason=reason)
+
+
+def _is_there(actor: Actor, team_id: UUID) -> bool:
+    """Whether the caller has a team of that id. Raises `Conflict` for a deleted one."""
+    with tenant(actor.tenant_id):
+        deleted = Team.objects.filter(id=team_id).values_list("is_deleted", flat=True).first()
+    if deleted:
+        raise Conflict(f"Team ID {team_id} is deleted; restore it first or leave team_id out")
+    return deleted is not None
 
 
 def team_rename(
