@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal
 
 from django.conf import settings
+from django.db import InterfaceError, OperationalError
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo
 
 from agents.accounts import credential_for
@@ -23,6 +24,7 @@ NAME: Final = "Call_Web_API"
 MAX_BYTES: Final = 1_000_000
 MAX_BODY: Final = 100_000
 SHOWN_TYPES: Final = ("application/json", "*+json", "text/*", "application/xml", "*+xml")
+RECONNECT_S: Final = 0.5
 MIN_SECRET: Final = 6
 """Shorter values are not looked for in answers: they would be found everywhere."""
 
@@ -166,13 +168,25 @@ def _credential(context: ToolContext, target: Target) -> Mapping[str, str]:
     """The headers the tenant signs in with at this host; none where it has no credential for it."""
     _allowed(context)
     try:
-        found = credential_for(context.tenant_id, NAME, target.place)
+        found = _looked_up(context, target)
     except SecretError as error:
         text = f"the credential for {target.place} cannot be read: an admin sets it anew"
         raise ToolError("credential_unreadable", text) from error
     if found and target.scheme != "https" and target.pair not in settings.OUTBOUND_ALLOW:
         raise ToolError("not_encrypted", f"the credential for {target.place} is sent over https:// alone")
     return found or {}
+
+
+def _looked_up(context: ToolContext, target: Target) -> Mapping[str, str] | None:
+    """Nothing has been sent yet, so a database that is away is waited for until the call's time is over."""
+    while True:
+        try:
+            return credential_for(context.tenant_id, NAME, target.place)
+        except (OperationalError, InterfaceError) as error:
+            if time.monotonic() + RECONNECT_S >= context.deadline:
+                text = f"nothing was sent: the credential for {target.place} could not be looked up in time"
+                raise ToolError("database_away", text, retryable=True) from error
+            time.sleep(RECONNECT_S)
 
 
 def _others(headers: Mapping[str, str], secret: Mapping[str, str]) -> dict[str, str]:

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.db import OperationalError
 
 from agents.models import ToolCredential
-from agents.tools import CATALOGUE, Switch, ToolError, ToolResult, call
+from agents.tools import CATALOGUE, Switch, ToolError, ToolResult, call, web
 from agents.tools.web import call_web_api
 from teams import secrets
 from teams.tenancy import tenant
@@ -95,6 +96,32 @@ def test_the_tenants_credential_is_sent_and_never_shown(alice: Person, charlie: 
     assert KEY not in result.content
     ran(charlie, server)
     assert "authorization" not in server.asked[1].headers
+
+
+def test_a_database_that_is_away_is_waited_for(alice: Person, server: LocalServer, monkeypatch: Any) -> None:
+    credential(alice, server.pair)
+    really, failures = web.credential_for, [OperationalError("the server closed the connection")]
+
+    def away_once(*asked: Any) -> Any:
+        if failures:
+            raise failures.pop()
+        return really(*asked)
+
+    monkeypatch.setattr(web, "RECONNECT_S", 0.0)
+    monkeypatch.setattr(web, "credential_for", away_once)
+    assert ran(alice, server).ok
+    assert server.asked[0].headers["authorization"] == f"Bearer {KEY}"
+
+
+def test_a_database_that_stays_away_is_told_to_the_agent(alice: Person, server: LocalServer, monkeypatch: Any) -> None:
+    def away(*_asked: Any) -> Any:
+        raise OperationalError("the server closed the connection")
+
+    monkeypatch.setattr(web, "RECONNECT_S", 60.0)
+    monkeypatch.setattr(web, "credential_for", away)
+    failure = error(alice, server, method="POST")
+    assert (failure.code, failure.retryable, failure.effect_unknown) == ("database_away", True, False)
+    assert server.asked == []
 
 
 def test_a_credential_is_not_sent_unencrypted(alice: Person, server: LocalServer, settings: Any) -> None:
