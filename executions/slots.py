@@ -51,6 +51,14 @@ class Slots:
             permits -= taken
         return permits
 
+    def offer_to_free(self, permits: int) -> None:
+        """Hand in as many permits as there are slots free now; waits for none, as the reaper must not."""
+        with self._changed:
+            taken = 0 if self._closed else min(permits, self._free)
+            self._free -= taken
+            self._permits += taken
+            self._changed.notify_all()
+
     def free(self) -> int:
         """How many permits would be taken at once."""
         with self._changed:

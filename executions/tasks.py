@@ -16,6 +16,7 @@ from typing import Any
 from celery import shared_task, signals
 from celery.worker import state as celery_state
 from django.conf import settings
+from django.db import Error
 from django.utils.module_loading import import_string
 
 from executions import engine, metrics, telemetry
@@ -24,7 +25,7 @@ from executions.heartbeat import Heartbeat, Service
 from executions.reaper import Reaper
 from executions.ringer import MOST_PERMITS, Ringer
 from executions.slots import Slots
-from executions.worker import Worker
+from executions.worker import Hold, Worker
 from teams.checks import refuse_broken_configuration
 from teams.garbage import spare_what_was_loaded
 
@@ -94,7 +95,7 @@ def _start(**_: Any) -> None:
     _Process.worker, _Process.slots = worker, slots
     # Without the broker, permits are handed in here, no more than are taken at once.
     jobs = [import_string(name) for name in settings.REAPER_JOBS]
-    _Process.services = [Heartbeat(worker), Reaper(ring, lambda permits: _offer_here(slots, permits), jobs)]
+    _Process.services = [Heartbeat(worker), Reaper(ring, slots.offer_to_free, jobs)]
     _Process.services += [import_string(name)() for name in settings.WORKER_SERVICES]
     for service in _Process.services:
         service.start()
@@ -104,10 +105,6 @@ def _start(**_: Any) -> None:
     # Not at the level INFO: whoever started this process waits for the line, whatever the level of the log is.
     sys.stdout.write(f"worker {worker.id} is ready with {worker.slots} slots\n")
     sys.stdout.flush()
-
-
-def _offer_here(slots: Slots, permits: int) -> None:
-    slots.offer(min(permits, slots.free()))
 
 
 def _fail() -> None:
@@ -146,6 +143,13 @@ def _stay_until_drained(**_: Any) -> None:
     _Process.rung.set()
 
 
+def _give_back(hold: Hold) -> None:
+    try:
+        engine.finish(hold.tenant_id, hold.execution_id, hold.fence, {"status": "queued"})
+    except Error as error:
+        logger.warning("run %s was not given back, it waits for the end of its lease: %s", hold.execution_id, error)
+
+
 def _leave(worker: Worker, slots: Slots) -> None:
     deadline = time.monotonic() + settings.DRAIN_SECONDS
     permits = slots.close(settings.DRAIN_SECONDS)
@@ -157,7 +161,7 @@ def _leave(worker: Worker, slots: Slots) -> None:
         logger.warning("giving %s runs back in the middle of a call", len(late))
         with ThreadPoolExecutor(max_workers=4) as pool:
             for hold in late:
-                pool.submit(engine.finish, hold.tenant_id, hold.execution_id, hold.fence, {"status": "queued"})
+                pool.submit(_give_back, hold)
     _Process.to_ring = permits + released
     faultpoint("drained")
     for service in _Process.services:

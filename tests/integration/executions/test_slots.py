@@ -1,10 +1,13 @@
 """Permits come in, runs are carried by threads of the worker's own: as many as it has slots, the rest wait outside."""
 
 import threading
+from uuid import uuid4
 
 import pytest
+from django.db import OperationalError
 
-from executions import tasks
+from executions import engine, tasks
+from executions.engine import Claimed
 from executions.models import Execution, Status
 from executions.services import execution_start
 from executions.slots import Slots
@@ -85,6 +88,27 @@ def test_who_brings_more_permits_than_there_are_slots_waits(alice, fake_model, m
     assert not bringer.is_alive()
 
 
+def test_the_reaper_waits_for_no_slot(alice, fake_model, make_slots, start):
+    """It claims by itself while the broker is away, and has leases to look after."""
+    fake_model.rule(latency_ms=300)
+    start(3)
+    slots = make_slots(2)
+    slots.offer_to_free(5)
+    slots.offer_to_free(5)
+    wait_until(lambda: count(alice, Status.SUCCEEDED) == 2 and slots.free() == 2, "as many runs as slots were free")
+    assert count(alice, Status.QUEUED) == 1
+
+
+def test_a_run_that_cannot_be_given_back_is_named(monkeypatch, caplog):
+    def away(*_):
+        raise OperationalError("away")
+
+    hold = Worker(1).take(Claimed(uuid4(), uuid4(), 1, 1, 0, {}, None, None, {}, uuid4()), 0.0)
+    monkeypatch.setattr(engine, "finish", away)
+    tasks._give_back(hold)
+    assert f"run {hold.execution_id} was not given back" in caplog.text
+
+
 def test_a_worker_that_leaves_returns_the_permits_it_cannot_use(alice, fake_model, make_slots, start):
     fake_model.rule(latency_ms=300)
     start(2)
@@ -102,10 +126,6 @@ def test_a_worker_that_leaves_returns_the_permits_it_cannot_use(alice, fake_mode
 
 
 def test_the_claimer_outlives_an_absent_database(alice, fake_model, make_slots, start, monkeypatch):
-    from django.db import OperationalError
-
-    from executions import engine
-
     with monkeypatch.context() as away:
         away.setattr(engine, "claim", lambda *_: (_ for _ in ()).throw(OperationalError("away")))
         slots = make_slots(2)
