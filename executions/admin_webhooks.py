@@ -128,6 +128,11 @@ class WebhookAdmin(TenantModelAdmin):
         made = attempt(request, lambda: webhooks.webhook_rotate(actor=actor, webhook_id=row.id))
         return self._once(request, *made) if made else self.back_to(row.id)
 
+    def tools(self, request: HttpRequest, obj: Webhook) -> list[tuple[str, str]]:
+        """What was sent is one step away."""
+        sent = f"{reverse('admin:executions_delivery_changelist')}?webhook__id__exact={obj.pk}"
+        return [*super().tools(request, obj), ("Deliveries", sent)]
+
     def test_page(self, request: HttpRequest, object_id: UUID) -> HttpResponse:
         """Confirm, queue a test event and show how it fares."""
         actor, row = self.writer(request), self.found(request, object_id)
@@ -167,6 +172,7 @@ class DeliveryAdmin(WideRows, ReadOnlyAdmin):
     list_display_links = ["event"]
     change_list_template = "admin/executions/delivery/change_list.html"
     list_filter = ["status", "event"]
+    narrowed_by = ("webhook",)
     list_select_related = ["webhook"]
     ordering = ["-created_at", "id"]
     not_listed = ("payload", "answer", "error")

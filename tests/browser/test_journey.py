@@ -141,6 +141,14 @@ def test_menus_filters_and_the_tenant_by_keyboard(page: Page, alice: Any, globex
         Membership.objects.create(user=alice.user, role=Role.VIEWER)
     sign_in(alice)
 
+    # The menu can be left out.
+    expect(page.get_by_role("button", name="alice")).to_be_visible()
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    expect(page.locator("#content :focus")).to_have_count(1)
+
     # The account's menu, and the dark in it, which the next page keeps.
     press(page.get_by_role("button", name="alice"))
     press(page.get_by_role("button", name="Dark"))

@@ -82,3 +82,17 @@ def test_a_test_event_leads_to_its_delivery(bob: Any, signed_in: Any) -> None:
         row = Delivery.objects.get()
     assert sent.url == f"{DELIVERIES}{row.pk}/change/"
     assert b"webhook.test" in browser.get(sent.url).content
+
+
+def test_deliveries_are_found_from_the_webhook_they_belong_to(bob: Any, signed_in: Any) -> None:
+    browser = signed_in(bob)
+    for name in ("Tickets", "Pager"):
+        browser.submit(f"{PAGES}add/", form(name=name))
+    with tenant(bob.tenant.id):
+        tickets, pager = Webhook.objects.order_by("-name")
+    browser.submit(f"{PAGES}{tickets.pk}/test/")
+    assert f'href="{DELIVERIES}"' in browser.get(PAGES).content.decode()
+    for row, sent in ((tickets, 1), (pager, 0)):
+        theirs = f"{DELIVERIES}?webhook__id__exact={row.pk}"
+        assert f'href="{theirs}"' in browser.get(f"{PAGES}{row.pk}/change/").content.decode()
+        assert browser.get(theirs).context["cl"].result_count == sent
