@@ -4,7 +4,6 @@ import base64
 import binascii
 import json
 from datetime import date, datetime
-from decimal import Decimal
 from typing import Annotated, Any, ClassVar
 from uuid import UUID
 
@@ -14,6 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.utils.urls import replace_query_param
 
+from executions.api_shapes import AS_TOLD, dollars, told_between
 from executions.limits import MOST, LimitValues, TenantUse, as_plain, limits_get, limits_set
 from executions.usage import Place, UsageRow, usage
 from teams.api_base import ApiView
@@ -91,7 +91,9 @@ class LimitsBody(Body):
     """All limits, as they are to be; null, or left out: none. `concurrent_runs`: the platform's default."""
 
     tokens_per_day: Annotated[int, Field(ge=0, le=MOST["tokens_per_day"])] | None = None
-    usd_per_day: Annotated[float, Field(ge=0, le=MOST["usd_per_day"])] | None = None
+    usd_per_day: (
+        Annotated[float, Field(ge=0, le=MOST["usd_per_day"]), AS_TOLD, told_between(0, MOST["usd_per_day"])] | None
+    ) = None
     runs_per_day: Annotated[int, Field(ge=0, le=MOST["runs_per_day"])] | None = None
     concurrent_runs: Annotated[int, Field(ge=0, le=MOST["concurrent_runs"])] | None = None
     reason: Reason = ""
@@ -100,11 +102,6 @@ class LimitsBody(Body):
         """As the service takes them."""
         usd = None if self.usd_per_day is None else dollars(self.usd_per_day)
         return LimitValues(self.tokens_per_day, usd, self.runs_per_day, self.concurrent_runs)
-
-
-def dollars(value: float) -> Decimal:
-    """A JSON number as money: what was written, not what a float makes of it."""
-    return Decimal(repr(value)).quantize(Decimal("0.00000001"))
 
 
 _LIMITS_EXAMPLE: dict[str, Any] = {

@@ -1,11 +1,12 @@
 """What the API of runs takes and gives, with the examples its documentation shows."""
 
+import re
 from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import AfterValidator, Field, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from executions.budgets import Limits
 from executions.models import Source, Status, StepKind, StepState
@@ -37,11 +38,33 @@ class RunHook(Body):
     events: list[str] | None = Field(None, description="Null: every event.")
 
 
+_MONEY = re.compile(r"[0-9]{1,12}(\.[0-9]{1,8})?", re.ASCII)
+
+
+def _sent_back(value: object) -> object:
+    return float(value) if isinstance(value, str) and _MONEY.fullmatch(value) else value
+
+
+AS_TOLD = BeforeValidator(_sent_back)
+"""Takes US dollars in a body as a number, or as the text that answers tell, so that what was got can be sent back."""
+
+
+def told_between(least: float, most: int) -> WithJsonSchema:
+    """What the API's document says of such a field."""
+    text = {"type": "string", "pattern": f"^{_MONEY.pattern}$", "description": "Within the same bounds."}
+    return WithJsonSchema({"anyOf": [{"type": "number", "minimum": least, "maximum": most}, text]})
+
+
+def dollars(value: float) -> Decimal:
+    """A JSON number as money: what was written, not what a float makes of it."""
+    return Decimal(repr(value)).quantize(Decimal("0.00000001"))
+
+
 class Budget(Body):
     """What a run may use; left out: no limit of that kind."""
 
     tokens: Annotated[int, Field(ge=1, le=10**12)] | None = Field(None, description="In and out together.")
-    usd: Annotated[float, Field(ge=0.000001, le=10**6)] | None = Field(
+    usd: Annotated[float, Field(ge=0.000001, le=10**6), AS_TOLD, told_between(0.000001, 10**6)] | None = Field(
         None, description="US dollars; the price of each model must be known."
     )
     steps: Annotated[int, Field(ge=1, le=10**6)] | None = Field(None, description="Calls to models and tools.")
@@ -51,7 +74,7 @@ class Budget(Body):
 
     def limits(self) -> Limits:
         """As the services take them."""
-        usd = None if self.usd is None else Decimal(repr(self.usd)).quantize(Decimal("0.00000001"))
+        usd = None if self.usd is None else dollars(self.usd)
         return Limits(self.tokens, usd, self.steps, self.seconds)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
@@ -17,7 +18,7 @@ from executions.facts import Limited
 from executions.models import Execution, Step, TenantDay, TenantLimits, TenantSlots
 from teams import audit
 from teams.access import Actor
-from teams.errors import Conflict, Located
+from teams.errors import Conflict, Located, TooManyRequests
 from teams.history import noted
 from teams.refusing import reason_problems, refuse
 from teams.tenancy import tenant
@@ -211,13 +212,18 @@ def _require_prices(spec: Mapping[str, Any], whose: str) -> None:
 
 
 def admit_run() -> None:
-    """Count a run that is being accepted, in the transaction that stores it. Raises `Conflict` when the day is full."""
+    """Count a run that is being accepted, in the transaction that stores it. Raises `TooManyRequests` when the day is
+    full, until the next one (UTC)."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT admit_run_v1(scope_tenant())")
         (most,) = cursor.fetchone()
     if most is not None:
-        raise Conflict(
-            f"the tenant's limit runs_per_day is {most}, and all are used: an admin raises it, or it is another day"
+        now = timezone.now().astimezone(UTC)
+        tomorrow = datetime.combine(now.date() + timedelta(days=1), time(), UTC)
+        raise TooManyRequests(
+            f"the tenant's limit runs_per_day is {most}, and all are used until {tomorrow:%Y-%m-%d %H:%M} UTC: "
+            "an admin raises it, or wait",
+            retry_after=(tomorrow - now).total_seconds(),
         )
 
 

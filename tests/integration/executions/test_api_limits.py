@@ -42,6 +42,21 @@ def test_what_is_left_out_is_open_again(alice, api, settings):
     assert answer["limits"]["concurrent_runs"] == settings.TENANT_RUN_LIMIT
 
 
+def test_what_was_got_can_be_sent_back(alice, api):
+    api(alice).put(LIMITS, {"usd_per_day": 0.1, "concurrent_runs": 7})
+    got = api(alice).get(LIMITS).json()["limits"]
+    answer = api(alice).put(LIMITS, got)
+    assert (answer.status_code, answer.json()["limits"]) == (200, got)
+
+
+def test_a_full_day_is_refused_until_the_next_one(alice, api):
+    api(alice).put(LIMITS, {"runs_per_day": 0})
+    answer = api(alice).post("/api/v1/executions", {"team_id": str(factories.team(alice).id)})
+    assert answer.status_code == 429
+    assert "runs_per_day is 0" in answer.json()["detail"]
+    assert 0 < int(answer["Retry-After"]) <= 24 * 3600
+
+
 def test_none_goes_above_its_ceiling(alice, api):
     ceilings_set(actor=alice.actor, values=LimitValues(usd_per_day=Decimal(2), concurrent_runs=5))
     answer = api(alice).put(LIMITS, {"usd_per_day": 3, "concurrent_runs": 6})
@@ -69,7 +84,8 @@ def test_an_operator_looks_and_changes_nothing(alice, bob, api):
     ("body", "loc"),
     [
         ({"tokens_per_day": -1}, "tokens_per_day"),
-        ({"usd_per_day": "5"}, "usd_per_day"),
+        ({"usd_per_day": "5 dollars"}, "usd_per_day"),
+        ({"usd_per_day": "9999999999"}, "usd_per_day"),
         ({"runs_per_day": 1.5}, "runs_per_day"),
         ({"runs_per_week": 1}, "runs_per_week"),
     ],

@@ -11,7 +11,7 @@ from executions.limits import LimitValues, limits_set
 from executions.models import Execution, Status, Step, TenantDay
 from executions.services import execution_get, execution_raise_budget, execution_start
 from executions.worker import Worker
-from teams.errors import Conflict, Invalid
+from teams.errors import Conflict, Invalid, TooManyRequests
 from teams.tenancy import tenant
 from tests import factories
 
@@ -136,8 +136,9 @@ def test_runs_a_day_are_counted_when_they_are_accepted(alice, fake_model):
     of = team(alice)
     limits_set(actor=alice.actor, values=LimitValues(runs_per_day=1))
     execution_start(actor=alice.actor, team_id=of.id)
-    with pytest.raises(Conflict, match="runs_per_day is 1"):
+    with pytest.raises(TooManyRequests, match="runs_per_day is 1") as refused:
         execution_start(actor=alice.actor, team_id=of.id)
+    assert 0 < refused.value.retry_after <= 24 * 3600
 
 
 def test_a_plain_run_asks_nothing_more(alice, fake_model, monkeypatch):
