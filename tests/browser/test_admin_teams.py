@@ -48,5 +48,5 @@ def test_a_team_is_written_mended_and_looked_back_at(page: Page, alice: Any, sig
     page.get_by_role("link", name="Run now").click()
     shot("run_start")
     page.get_by_role("button", name="Run now").click()
-    expect(page.locator("body")).to_contain_text("queued")
+    expect(page.locator("body")).to_contain_text("The run is in the queue")
     shot("run")
