@@ -38,7 +38,8 @@ _STATES: Final = {
     "waiting": ("Waiting for you", [Status.WAITING, Status.BUDGET_EXCEEDED]),
     "failed": ("Failed", [Status.FAILED]),
     "quarantined": ("Quarantined", [Status.QUARANTINED]),
-    "ended": ("Ended", [Status.SUCCEEDED, Status.CANCELLED]),
+    "succeeded": ("Succeeded", [Status.SUCCEEDED]),
+    "cancelled": ("Cancelled", [Status.CANCELLED]),
 }
 _CANCELLING = (
     "Runs in a worker's hands stop before their next model call; the call in hand is still paid.",

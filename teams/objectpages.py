@@ -31,6 +31,9 @@ T = TypeVar("T")
 _AT_ONCE: Final = 200
 """So many ticked rows are changed at once, at most."""
 
+_REFUSALS_TOLD: Final = 5
+"""Of more rows than these it is not told one by one what refused them."""
+
 
 def sentence(error: TeamBuilderError) -> str:
     """An error in one line: what is wrong and where."""
@@ -38,16 +41,26 @@ def sentence(error: TeamBuilderError) -> str:
     return f"{error.detail} {places}".strip()
 
 
-def attempt(request: HttpRequest, change: Callable[[], T], *, about: str = "") -> T | None:
-    """Make a change; a refused one becomes a message (`about` one of several) and None. Missing rights still end in a
-    page of their own."""
+def attempt(request: HttpRequest, change: Callable[[], T]) -> T | None:
+    """Make a change; a refused one becomes a message and None. Missing rights still end in a page of their own."""
     try:
         return change()
     except Forbidden:
         raise
     except TeamBuilderError as error:
-        messages.error(request, f"{about}: {sentence(error)}" if about else sentence(error))
+        messages.error(request, sentence(error))
         return None
+
+
+def refusal(change: Callable[[], object]) -> str:
+    """Make a change; what refused it in a sentence, "" when nothing did. Missing rights end in a page of their own."""
+    try:
+        change()
+    except Forbidden:
+        raise
+    except TeamBuilderError as error:
+        return sentence(error)
+    return ""
 
 
 class ObjectPages(ModelAdmin):
@@ -178,16 +191,19 @@ class ObjectPages(ModelAdmin):
             return None
         if form.is_valid():
             reason = form.cleaned_data["reason"]
-            changed = [attempt(request, partial(change, row, reason), about=self.told(row)) for row in rows]
-            done = sum(map(bool, changed))
-            tell = messages.success if done == len(rows) else messages.warning
-            tell(request, f"{verb}: done for {done} of {len(rows)} {kind}.")
+            refused = {row: why for row in rows if (why := refusal(partial(change, row, reason)))}
+            tell = messages.warning if refused else messages.success
+            tell(request, f"{verb}: done for {len(rows) - len(refused)} of {len(rows)} {kind}.")
+            for row, why in [*refused.items()][:_REFUSALS_TOLD]:
+                messages.error(request, f"{self.told(row)}: {why}")
+            if (more := len(refused) - _REFUSALS_TOLD) > 0:
+                messages.error(request, f"{more} more {'was' if more == 1 else 'were'} refused as well.")
             return None
         # The button names the rows, too: "Cancel" alone is on such a page what leaves all as it is.
         button = f"{verb} {len(rows)} {self.opts.verbose_name if len(rows) == 1 else kind}"
-        more: Any = {"objects": {row.pk: self.told(row) for row in rows}, "form": form, "danger": danger}
-        more |= {"title": f"{button}?", "button": button, "action": request.POST.get("action", "")}
-        return self.confirm(request, None, consequences=consequences, **more)
+        shown: Any = {"objects": {row.pk: self.told(row) for row in rows}, "form": form, "danger": danger}
+        shown |= {"title": f"{button}?", "button": button, "action": request.POST.get("action", "")}
+        return self.confirm(request, None, consequences=consequences, **shown)
 
     def told(self, obj: Any) -> str:
         """An object as people know it, where several are named."""

@@ -73,6 +73,7 @@ def test_filters_are_in_the_address(alice: Any, vera: Any, team: Any, signed_in:
     assert listed(browser, "?state=failed") == {str(failed.id)}
     assert listed(browser, "?state=waiting") == {str(waiting.id)}
     assert listed(browser, "?state=running") == {str(queued.id)}
+    assert listed(browser, "?state=succeeded") == set()
     assert listed(browser, "?status__exact=failed") == {str(failed.id)}
     assert listed(browser, f"?team__id__exact={other.id}") == {str(queued.id)}
     assert listed(browser, "?team__id__exact=nonsense") == set()
@@ -136,9 +137,19 @@ def test_what_was_refused_is_said_of_each(alice: Any, bob: Any, team: Any, signe
     (done,), (queued,) = (runs(alice, team, 1, status=status, input=status) for status in ("succeeded", "queued"))
     chosen = {"action": "cancel_runs", "_selected_action": [str(done.id), str(queued.id)], "confirmed": "yes"}
     answer = signed_in(bob).submit(LIST, {**chosen, "reason": ""}, page=f"{LIST}start/{team.id}/")
-    refused, told = answer.wsgi_request._messages
+    told, refused = answer.wsgi_request._messages
     assert str(refused).startswith(f"{team} v1: succeeded (Succeeded, 20")
     assert (str(told), told.level_tag) == ("Cancel: done for 1 of 2 runs.", "warning")
+
+
+def test_of_many_refusals_the_first_are_told(alice: Any, bob: Any, team: Any, signed_in: Any) -> None:
+    made = runs(alice, team, 7, status=Status.SUCCEEDED)
+    chosen = {"action": "cancel_runs", "_selected_action": [str(run.id) for run in made], "confirmed": "yes"}
+    answer = signed_in(bob).submit(LIST, chosen, page=f"{LIST}start/{team.id}/")
+    told = [str(message) for message in answer.wsgi_request._messages]
+    assert told[0] == "Cancel: done for 0 of 7 runs."
+    assert len(told) == 7
+    assert told[-1] == "2 more were refused as well."
 
 
 def test_several_are_run_again_as_new_runs(alice: Any, bob: Any, team: Any, signed_in: Any) -> None:
