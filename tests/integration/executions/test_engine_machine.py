@@ -50,6 +50,7 @@ class Run:
     fence: int = 0
     attempt: int = 1
     recoveries: int = 0
+    answered: int = 0  # fence under which a model's answer was recorded last
     owner: str = ""
     cancel: bool = False
     steps: dict[str, int] = field(default_factory=dict)  # key -> fence it was written under; the order is the place
@@ -136,6 +137,7 @@ class Engine(RuleBasedStateMachine):
             assert answer is None, "an old owner wrote"
             return
         run.steps.setdefault(key, held.fence)
+        run.answered = held.fence
         assert answer.seq == list(run.steps).index(key) + 1
         assert answer.cancel_requested == run.cancel
 
@@ -165,7 +167,8 @@ class Engine(RuleBasedStateMachine):
             run.leave("cancelled")
             return
         run.priority = max(run.priority, 100)
-        run.leave("quarantined" if run.recoveries >= LOST_LIMIT else "queued")
+        gets_on = run.answered and run.fence - run.answered + 1 < LOST_LIMIT
+        run.leave("quarantined" if run.recoveries >= LOST_LIMIT and not gets_on else "queued")
 
     @precondition(lambda self: any(run.status == "retry_wait" for run in self.runs.values()))
     @rule(pick=st.integers(0, 1000))

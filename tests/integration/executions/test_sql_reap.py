@@ -1,4 +1,4 @@
-"""reap_v3: lost workers, due retries, deadlines, and how many permits to send."""
+"""reap_v4: lost workers, due retries, deadlines, and how many permits to send."""
 
 from collections.abc import Iterator
 
@@ -68,6 +68,34 @@ def test_the_third_lost_worker_quarantines_the_run(db, worker, alice):
     assert "3 workers" in row.error["message"]
     assert sql.claim(worker) is None
     assert sql.running(db, alice) == 0
+
+
+def _lose(db, worker, run, key=""):
+    held = sql.claim(worker)
+    if key:
+        sql.record(worker, held, key)
+    sql.expire(db, run)
+    return sql.reap(worker)
+
+
+def test_a_run_that_gets_on_between_its_lost_workers_goes_on(db, worker, alice):
+    (run,) = sql.queue(db, alice)
+    for key in ("a", "", "b", ""):
+        reaped = _lose(db, worker, run, key)
+        assert (reaped.expired, reaped.quarantined) == (1, 0)
+    row = sql.run_row(db, run)
+    assert (row.status, row.recovery_count, row.error) == ("queued", 4, None)
+    assert sql.running(db, alice) == 0
+    assert _lose(db, worker, run).quarantined == 1
+
+
+def test_what_a_tool_began_is_no_getting_on(db, worker, alice):
+    (run,) = sql.queue(db, alice)
+    for lost in range(3):
+        held = sql.claim(worker)
+        sql.record(worker, held, "a/tool0:x", kind="tool", state="started")
+        sql.expire(db, run)
+        assert sql.reap(worker).quarantined == (lost == 2)
 
 
 def test_several_lost_runs_of_several_tenants_give_all_their_slots_back(db, worker, alice, charlie):
