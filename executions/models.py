@@ -28,7 +28,7 @@ class Status(models.TextChoices):
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     CANCELLED = "cancelled"
-    BUDGET_EXCEEDED = "budget_exceeded"
+    BUDGET_EXCEEDED = "budget_exceeded", "Budget used up"
     QUARANTINED = "quarantined"
 
 

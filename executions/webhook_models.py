@@ -29,7 +29,7 @@ class Webhook(TenantModel):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     name = models.CharField(max_length=200, help_text="what listens there")
-    url = models.CharField(max_length=2000, help_text="https address that takes a POST")
+    url = models.CharField("URL", max_length=2000, help_text="https address that takes a POST")
     events = models.JSONField(default=every_event, help_text="events it is told of")
     team = models.ForeignKey(
         Team, null=True, blank=True, on_delete=models.PROTECT, related_name="+", db_constraint=False,

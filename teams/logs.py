@@ -9,6 +9,7 @@ docs/operations.md.
 
 import json
 import logging
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -76,6 +77,23 @@ class Clean(logging.Filter):
         return True
 
 
+class NowAndThen(logging.Filter):
+    """Lets each text through once in so many seconds, whatever is put into its places."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        self._seconds = seconds
+        self._told: dict[str, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether it is long enough since it was told last."""
+        now = time.monotonic()
+        if now - self._told.get(str(record.msg), -self._seconds) < self._seconds:
+            return False
+        self._told[str(record.msg)] = now
+        return True
+
+
 def _message(record: logging.LogRecord) -> str:
     try:
         return record.getMessage()
@@ -133,7 +151,7 @@ def configuration(form: str, level: str) -> dict[str, Any]:
     return {
         "version": 1,
         "disable_existing_loggers": False,
-        "filters": {"clean": {"()": Clean}},
+        "filters": {"clean": {"()": Clean}, "now_and_then": {"()": NowAndThen, "seconds": 30.0}},
         "formatters": {"line": {"()": Line}, "json": {"()": Json}},
         "handlers": {
             "console": {
@@ -148,6 +166,8 @@ def configuration(form: str, level: str) -> dict[str, Any]:
             "celery.worker.strategy": {"level": "WARNING"},
             "celery.app.trace": {"level": "WARNING"},
             "httpx2": {"level": "WARNING"},
+            # While PostgreSQL is away each of a pool's connections tells it each second.
+            "psycopg.pool": {"filters": ["now_and_then"]},
             "django.server": ours,
             "uvicorn": ours,
             "uvicorn.error": ours,

@@ -118,3 +118,20 @@ def test_the_servers_own_lines_go_the_same_way() -> None:
     finally:
         for name, handlers in before.items():
             logging.getLogger(name).handlers = handlers
+
+
+def test_what_is_said_each_second_is_told_now_and_then(form: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    filters = logs.configuration(form, "INFO")["loggers"]["psycopg.pool"]["filters"]
+    assert filters == ["now_and_then"]
+    clock = iter((0.0, 1.0, 2.0, 31.0))
+    monkeypatch.setattr("teams.logs.time.monotonic", lambda: next(clock))
+
+    def outage(logger: logging.Logger) -> None:
+        logger.addFilter(logs.NowAndThen(30.0))
+        logger.warning("error connecting in %s", "pool-1")
+        logger.warning("error connecting in %s", "pool-2")
+        logger.warning("something else")
+        logger.warning("error connecting in %s", "pool-3")
+
+    told = written(form, outage)
+    assert [text in told for text in ("pool-1", "pool-2", "something else", "pool-3")] == [True, False, True, True]
