@@ -22,7 +22,7 @@ from console.chart import runs_svg, said
 from console.figures import Day, Spent, Teams
 from executions import life
 from executions.admin_look import duration, excerpt, number, run_badge, took, usd
-from executions.models import Approval, Status, Step, StepState, TenantDay, TenantLimits
+from executions.models import Approval, Source, Status, Step, StepState, TenantDay, TenantLimits
 from teams.adminbase import acting, looks_across_tenants
 from teams.audit_words import who
 from teams.models import Team, Tenant
@@ -148,6 +148,7 @@ def _runs(viewer: Viewer, today: date) -> dict[str, Any]:
                 "row": row,
                 "badge": run_badge(row.status),
                 "who": who(row.actor),
+                "came_through": Source(row.source).label,
                 "tokens": number(row.tokens),
                 "cost": "" if row.cost is None else usd(row.cost),
             }
