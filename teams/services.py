@@ -15,6 +15,7 @@ from teams.access import Actor
 from teams.building import Asking, Past, Prepared, prepare
 from teams.errors import Conflict, Invalid, Located, NotFound, StoredConfigBroken
 from teams.models import Team
+from teams.onerow import one_row
 from teams.spec import TeamSpec
 from teams.storing import MAX_REASON, Saved, checked_texts, expect, locked, not_found, still_at, store, store_version
 from teams.tenancy import tenant
@@ -181,9 +182,8 @@ def team_restore(*, actor: Actor, team_id: UUID, reason: str = "") -> Team:
 
 def team_get(*, actor: Actor, team_id: UUID) -> Team:
     """Return a team that is not deleted; raise `NotFound`, with one text for foreign, deleted and missing."""
-    with tenant(actor.tenant_id):
-        team = Team.objects.filter(id=team_id, is_deleted=False).first()
-    if team is None:
+    team = one_row(Team, actor.tenant_id, team_id)
+    if team is None or team.is_deleted:
         raise not_found(team_id)
     return team
 

@@ -45,6 +45,7 @@ RAW_SQL = {
     "executions/notify.py": "calls claim_notices_v1 on its thread's own connection",
     "executions/sending.py": "calls claim_deliveries_v1 on its thread's own connection",
     "executions/scheduling.py": "asks due_schedules_v1 which schedules are due, before a scope is open",
+    "teams/onerow.py": "reads a row by its key through tenancy.ask, naming the tenant",
     "agents/registry.py": "asks inside a scope what teams are built with, and the directory of tenants",
     "teams/roles.py": "an administrator's statements, before there is a product",
 }
