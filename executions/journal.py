@@ -6,7 +6,6 @@ deterministic given the pinned version, the input and this journal.
 
 import hashlib
 import logging
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -21,10 +20,9 @@ from executions.control import Fenced, NonDeterminism
 from executions.faults import faultpoint
 from executions.shown import cleaned
 from executions.worker import Hold, Worker
+from teams.postgresql.outage import once_back
 
 logger = logging.getLogger(__name__)
-
-RECONNECT_SECONDS = 0.5
 
 T = TypeVar("T")
 
@@ -139,14 +137,11 @@ class Journal:
 def while_held(hold: Hold, write: Callable[[], T]) -> T:
     """Try a database write until PostgreSQL is back or the lease is over (`Fenced`): an answer in hand is paid for,
     and writing it late is free."""
-    while True:
-        try:
-            return write()
-        except (OperationalError, InterfaceError) as error:
-            if hold.lost or time.monotonic() + RECONNECT_SECONDS > hold.until:
-                logger.warning("run %s: the database was away longer than the lease: %s", hold.execution_id, error)
-                raise Fenced from error
-            time.sleep(RECONNECT_SECONDS)
+    try:
+        return once_back(write, lambda: 0.0 if hold.lost else hold.until)
+    except (OperationalError, InterfaceError) as error:
+        logger.warning("run %s: the database was away longer than the lease: %s", hold.execution_id, error)
+        raise Fenced from error
 
 
 def request_hash(request: dict[str, Any]) -> str:

@@ -18,13 +18,13 @@ from agents.accounts import credential_for
 from agents.outbound import OutboundAnswer, OutboundError, Target, allows, covers, host_problem, send, target_of
 from agents.tools.declaring import tool
 from agents.tools.spec import ByArguments, BySettings, ToolContext, ToolError, ToolResult
+from teams.postgresql.outage import once_back
 from teams.secrets import SecretError
 
 NAME: Final = "Call_Web_API"
 MAX_BYTES: Final = 1_000_000
 MAX_BODY: Final = 100_000
 SHOWN_TYPES: Final = ("application/json", "*+json", "text/*", "application/xml", "*+xml")
-RECONNECT_S: Final = 0.5
 MIN_SECRET: Final = 6
 """Shorter values are not looked for in answers: they would be found everywhere."""
 
@@ -179,14 +179,11 @@ def _credential(context: ToolContext, target: Target) -> Mapping[str, str]:
 
 def _looked_up(context: ToolContext, target: Target) -> Mapping[str, str] | None:
     """Nothing has been sent yet, so a database that is away is waited for until the call's time is over."""
-    while True:
-        try:
-            return credential_for(context.tenant_id, NAME, target.place)
-        except (OperationalError, InterfaceError) as error:
-            if time.monotonic() + RECONNECT_S >= context.deadline:
-                text = f"nothing was sent: the credential for {target.place} could not be looked up in time"
-                raise ToolError("database_away", text, retryable=True) from error
-            time.sleep(RECONNECT_S)
+    try:
+        return once_back(lambda: credential_for(context.tenant_id, NAME, target.place), lambda: context.deadline)
+    except (OperationalError, InterfaceError) as error:
+        text = f"nothing was sent: the credential for {target.place} could not be looked up in time"
+        raise ToolError("database_away", text, retryable=True) from error
 
 
 def _others(headers: Mapping[str, str], secret: Mapping[str, str]) -> dict[str, str]:

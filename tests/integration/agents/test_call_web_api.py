@@ -12,6 +12,7 @@ from agents.models import ToolCredential
 from agents.tools import CATALOGUE, Switch, ToolError, ToolResult, call, web
 from agents.tools.web import call_web_api
 from teams import secrets
+from teams.postgresql import outage
 from teams.tenancy import tenant
 from tests.factories import Person
 from tests.unit.outbound.server import LocalServer, hangs_up, plain
@@ -107,7 +108,7 @@ def test_a_database_that_is_away_is_waited_for(alice: Person, server: LocalServe
             raise failures.pop()
         return really(*asked)
 
-    monkeypatch.setattr(web, "RECONNECT_S", 0.0)
+    monkeypatch.setattr(outage, "RECONNECT_SECONDS", 0.0)
     monkeypatch.setattr(web, "credential_for", away_once)
     assert ran(alice, server).ok
     assert server.asked[0].headers["authorization"] == f"Bearer {KEY}"
@@ -117,7 +118,7 @@ def test_a_database_that_stays_away_is_told_to_the_agent(alice: Person, server: 
     def away(*_asked: Any) -> Any:
         raise OperationalError("the server closed the connection")
 
-    monkeypatch.setattr(web, "RECONNECT_S", 60.0)
+    monkeypatch.setattr(outage, "RECONNECT_SECONDS", 60.0)
     monkeypatch.setattr(web, "credential_for", away)
     failure = error(alice, server, method="POST")
     assert (failure.code, failure.retryable, failure.effect_unknown) == ("database_away", True, False)

@@ -7,11 +7,12 @@ import pytest
 from django.db import OperationalError, connection
 
 from agents.tools import ToolResult
-from executions import engine, journal, runtime
+from executions import engine, runtime
 from executions.conversation import conversation_log
 from executions.models import Status
 from executions.services import execution_retry
 from executions.worker import Worker
+from teams.postgresql import outage
 from tests.fake_rules import Rule
 from tests.integration.executions.tool_runs import Notebook, ToolRun, WorkerLost, offered
 
@@ -53,7 +54,7 @@ def test_a_runs_thread_keeps_no_connection_of_the_pool(alice, fake_model, notebo
 
 def test_a_database_that_is_away_as_a_call_is_looked_up_ends_no_run(alice, fake_model, notebook, monkeypatch):
     real, failures = runtime.switch_of, [OperationalError("the server closed the connection")]
-    monkeypatch.setattr(journal, "RECONNECT_SECONDS", 0.0)
+    monkeypatch.setattr(outage, "RECONNECT_SECONDS", 0.0)
     monkeypatch.setattr(runtime, "switch_of", lambda *asked: _raise(failures.pop()) if failures else real(*asked))
     assert ToolRun(alice, fake_model, NOTE).carry().status == Status.SUCCEEDED
     assert (failures, notebook.notes) == ([], ["hello"])
