@@ -63,6 +63,18 @@ class ReasonForm(forms.Form):
     )
 
 
+def tried(change: Callable[[], T], refused: Callable[[TeamBuilderError], object]) -> T | None:
+    """Make a change; one that is refused is told to `refused`, and None. Missing rights still end in a page of their
+    own."""
+    try:
+        return change()
+    except Forbidden:
+        raise
+    except TeamBuilderError as error:
+        refused(error)
+        return None
+
+
 class ShowsRefusals(forms.BaseForm):
     """A form that shows what a service refused, each part at its field."""
 
@@ -86,15 +98,8 @@ class ShowsRefusals(forms.BaseForm):
             self.add_error(field, line)
 
     def tried(self, change: Callable[[], T]) -> T | None:
-        """Make a change; a refused one becomes errors of the form and None. Missing rights still end in a page of
-        their own."""
-        try:
-            return change()
-        except Forbidden:
-            raise
-        except TeamBuilderError as error:
-            self.refused(error)
-            return None
+        """Make a change; a refused one becomes errors of the form and None."""
+        return tried(change, self.refused)
 
 
 class ServiceForm(ShowsRefusals, forms.ModelForm):

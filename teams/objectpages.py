@@ -17,8 +17,8 @@ from django.urls import URLPattern, path, reverse
 from django.utils.text import capfirst
 
 from teams.changelists import BoundedPaginator
-from teams.errors import Forbidden, NotFound, TeamBuilderError
-from teams.forms import ReasonForm
+from teams.errors import NotFound, TeamBuilderError
+from teams.forms import ReasonForm, tried
 from teams.pastof import plain
 
 if TYPE_CHECKING:  # Unfold has no types; its class is the admin's with another look
@@ -42,25 +42,8 @@ def sentence(error: TeamBuilderError) -> str:
 
 
 def attempt(request: HttpRequest, change: Callable[[], T]) -> T | None:
-    """Make a change; a refused one becomes a message and None. Missing rights still end in a page of their own."""
-    try:
-        return change()
-    except Forbidden:
-        raise
-    except TeamBuilderError as error:
-        messages.error(request, sentence(error))
-        return None
-
-
-def refusal(change: Callable[[], object]) -> str:
-    """Make a change; what refused it in a sentence, "" when nothing did. Missing rights end in a page of their own."""
-    try:
-        change()
-    except Forbidden:
-        raise
-    except TeamBuilderError as error:
-        return sentence(error)
-    return ""
+    """Make a change; a refused one becomes a message and None."""
+    return tried(change, lambda error: messages.error(request, sentence(error)))
 
 
 class ObjectPages(ModelAdmin):
@@ -191,11 +174,13 @@ class ObjectPages(ModelAdmin):
             return None
         if form.is_valid():
             reason = form.cleaned_data["reason"]
-            refused = {row: why for row in rows if (why := refusal(partial(change, row, reason)))}
+            refused: dict[Any, TeamBuilderError] = {}
+            for row in rows:
+                tried(partial(change, row, reason), partial(refused.__setitem__, row))
             tell = messages.warning if refused else messages.success
             tell(request, f"{verb}: done for {len(rows) - len(refused)} of {len(rows)} {kind}.")
-            for row, why in [*refused.items()][:_REFUSALS_TOLD]:
-                messages.error(request, f"{self.told(row)}: {why}")
+            for row, error in [*refused.items()][:_REFUSALS_TOLD]:
+                messages.error(request, f"{self.told(row)}: {sentence(error)}")
             if (more := len(refused) - _REFUSALS_TOLD) > 0:
                 messages.error(request, f"{more} more {'was' if more == 1 else 'were'} refused as well.")
             return None
