@@ -85,7 +85,7 @@ class Reaper(Service):
 def reap(connection: psycopg.Connection[Any]) -> engine.Reaped:
     """One round of reaping; logs what it found."""
     row = connection.execute(
-        "SELECT * FROM reap_v4(make_interval(secs => %s), %s, make_interval(secs => %s))",
+        "SELECT * FROM reap_v3(make_interval(secs => %s), %s, make_interval(secs => %s))",
         (engine.PATIENCE_SECONDS, engine.LOST_WORKERS_LIMIT, settings.RUN_TIMEOUT_SECONDS),
         prepare=True,
     ).fetchone()

@@ -1,4 +1,5 @@
-"""A cancel holds whatever becomes of the run meanwhile, and a locked row holds up the heartbeat of its run alone."""
+"""A cancel holds whatever becomes of the run meanwhile, a locked row holds up the heartbeat of its run alone, and lost
+workers count against a run since its last recorded answer."""
 
 from django.db import migrations
 

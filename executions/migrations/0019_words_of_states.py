@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('executions', '0019_lost_since_progress'),
+        ('executions', '0018_cancel_holds'),
     ]
 
     operations = [

@@ -1,4 +1,5 @@
--- A cancel holds whatever becomes of the run meanwhile, and one row that somebody keeps locked holds up nothing else.
+-- A cancel holds whatever becomes of the run meanwhile, one row that somebody keeps locked holds up nothing else, and a
+-- run that gets on between the workers it loses is not what takes them down.
 
 -- As finish_v3, but a run whose cancel was asked for in its last call neither waits nor goes back to the queue: nobody
 -- would be told of the cancel until it is claimed again, and by then its next call has begun.
@@ -18,31 +19,46 @@ BEGIN
     RETURN finish_v3(tenant, execution, my_fence, outcome);
 END $$;
 
--- As reap_v2, after the runs whose worker was lost before it saw their cancel: they end here.
+-- As reap_v2, after two kinds of runs whose worker was lost. One whose cancel it did not see any more ends here. And
+-- workers are counted against a run only since its last recorded answer of a model: the one that wrote it and those after
+-- it. Whoever shares a worker with a run that kills it would otherwise be quarantined beside it. `recovery_count` goes on
+-- counting them all.
 CREATE FUNCTION reap_v3(patience interval, lost_limit integer, run_time interval)
 RETURNS TABLE (expired integer, quarantined integer, due integer, overdue integer, to_ring integer, undecided integer,
                cancelled integer)
 LANGUAGE plpgsql SECURITY DEFINER AS $$
 DECLARE
     moment timestamptz := clock_timestamp();
+    spared integer;
     stopped integer;
 BEGIN
     WITH lost AS (
         SELECT e.id FROM executions_execution e
-        WHERE e.status = 'running' AND e.lease_until < moment AND e.cancel_requested FOR UPDATE SKIP LOCKED
-    ), ended AS (
+        WHERE e.status = 'running' AND e.lease_until < moment
+          AND (e.cancel_requested
+               OR e.recovery_count + 1 >= lost_limit
+                  -- a fence for each claim: so many were lost since
+                  AND e.fence + 1 - lost_limit < (SELECT max(s.fence) FROM executions_step s
+                                                  WHERE s.execution_id = e.id AND s.kind = 'llm' AND s.state = 'done'))
+        FOR UPDATE SKIP LOCKED
+    ), moved AS (
         UPDATE executions_execution e
-        SET status = 'cancelled', owner = '', lease_until = NULL, recovery_count = e.recovery_count + 1, error = NULL,
-            finished_at = moment, event_seq = e.event_seq + 1, status_seq = e.event_seq + 1
-        FROM lost WHERE e.id = lost.id RETURNING e.tenant_id
+        SET owner = '', lease_until = NULL, recovery_count = e.recovery_count + 1, error = NULL,
+            event_seq = e.event_seq + 1, status_seq = e.event_seq + 1,
+            status = CASE WHEN e.cancel_requested THEN 'cancelled' ELSE 'queued' END,
+            finished_at = CASE WHEN e.cancel_requested THEN moment END,
+            rung_at = CASE WHEN e.cancel_requested THEN e.rung_at ELSE to_timestamp(0) END,
+            priority = CASE WHEN e.cancel_requested THEN e.priority ELSE greatest(e.priority, 100) END
+        FROM lost WHERE e.id = lost.id RETURNING e.tenant_id, e.status
     ), freed AS (
         UPDATE executions_tenantslots s SET running = greatest(s.running - m.n, 0)
-        FROM (SELECT ended.tenant_id, count(*)::int AS n FROM ended GROUP BY ended.tenant_id) m
+        FROM (SELECT moved.tenant_id, count(*)::int AS n FROM moved GROUP BY moved.tenant_id) m
         WHERE s.tenant_id = m.tenant_id RETURNING 1
     )
-    SELECT count(*) INTO stopped FROM ended;
+    SELECT count(*) FILTER (WHERE moved.status = 'queued'), count(*) FILTER (WHERE moved.status = 'cancelled')
+    INTO spared, stopped FROM moved;
     RETURN QUERY
-    SELECT r.expired, r.quarantined, r.due, r.overdue, r.to_ring, r.undecided, stopped
+    SELECT r.expired + spared, r.quarantined, r.due, r.overdue, r.to_ring, r.undecided, stopped
     FROM reap_v2(patience, lost_limit, run_time) r;
 END $$;
 

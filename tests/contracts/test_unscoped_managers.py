@@ -35,7 +35,7 @@ RAW_SQL = {
     "console/metrics.py": "asks metrics_v1 at each scrape",
     "executions/engine.py": "calls the engine's functions, which set the scope or are narrow",
     "executions/heartbeat.py": "calls heartbeat_v2 on its own connection",
-    "executions/reaper.py": "calls reap_v4 and the advisory lock on its own connection",
+    "executions/reaper.py": "calls reap_v3 and the advisory lock on its own connection",
     "executions/limits.py": "calls admit_run_v1 inside the scope that stores a run",
     "executions/usage.py": "sums up steps inside a scope, naming the tenant at each table",
     "executions/stream.py": "sends a Redis pipeline, no SQL",

@@ -32,7 +32,7 @@ PATIENCE_SECONDS = 5.0
 """How long a run may wait in the queue before we look whether there is a worker at all."""
 
 BEAT_SECONDS = 15
-"""A worker that has not reported for so long is taken for dead; as in reap_v1, which reap_v4 calls."""
+"""A worker that has not reported for so long is taken for dead; as in reap_v1, which reap_v3 calls."""
 
 INTERRUPTED = 130
 """Exit status after Ctrl-C, as shells have it."""

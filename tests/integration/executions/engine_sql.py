@@ -110,9 +110,9 @@ def beat(
 
 
 def reap(db: Connection, patience: str = "2 seconds", lost_limit: int = 3) -> Row:
-    """`reap_v4`: its counts."""
+    """`reap_v3`: its counts."""
     return db.execute(
-        "SELECT * FROM reap_v4(%s::interval, %s, %s::interval)", [patience, lost_limit, "1 hour"], prepare=True
+        "SELECT * FROM reap_v3(%s::interval, %s, %s::interval)", [patience, lost_limit, "1 hour"], prepare=True
     ).fetchone()
 
 

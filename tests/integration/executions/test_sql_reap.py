@@ -1,4 +1,4 @@
-"""reap_v4: lost workers, due retries, deadlines, and how many permits to send."""
+"""reap_v3: lost workers, due retries, deadlines, and how many permits to send."""
 
 from collections.abc import Iterator
 
