@@ -3,7 +3,6 @@
 Each check returns (errors, warnings): errors keep the config from being saved, warnings are told and saved over.
 """
 
-import difflib
 from collections.abc import Iterable, Iterator, Sequence
 from uuid import UUID
 
@@ -12,7 +11,7 @@ from agents.accounts import accounts_of
 from agents.registry import default_model_of, disabled_tools, known_providers, tenant_defaults, unavailable
 from agents.tools import CATALOGUE
 from teams.errors import Conflict, Located
-from teams.located import LIKENESS
+from teams.located import closest
 from teams.spec import TeamSpec
 
 Found = tuple[list[Located], list[Located]]
@@ -75,8 +74,8 @@ def check_tools(spec: TeamSpec, tenant_id: UUID) -> Found:
 
 
 def _unknown_provider(name: str) -> str:
-    close = difflib.get_close_matches(name.lower(), providers.providers(), n=1, cutoff=LIKENESS)
-    meant = f' (did you mean "{close[0]}"?)' if close else ""
+    close = closest(name.lower(), providers.providers())
+    meant = f' (did you mean "{close}"?)' if close else ""
     return f'"{name}" is not a known provider{meant}; {known_providers()}; null: the default model\'s provider'
 
 
@@ -108,8 +107,8 @@ def _tools(loc: str, names: Iterable[str], off: frozenset[str]) -> Iterator[Loca
 def tool_problem(name: str, off: frozenset[str]) -> str:
     """Return why agents may not be given this tool; "" when they may. `off` are the tools the tenant switched off."""
     if name not in CATALOGUE:
-        close = difflib.get_close_matches(name[:100], CATALOGUE, n=1, cutoff=LIKENESS)
-        meant = f'did you mean "{close[0]}"? ' if close else ""
+        close = closest(name, CATALOGUE)
+        meant = f'did you mean "{close}"? ' if close else ""
         return f'"{name}" is not a known tool: {meant}there are {", ".join(CATALOGUE)}'
     if name in off:
         return (

@@ -9,6 +9,7 @@ from uuid import UUID
 from django.contrib import admin
 from django.contrib.admin.utils import quote
 from django.db import models
+from django.db.models.functions import Left
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
@@ -50,13 +51,6 @@ _AGAIN = (
     "Every new run costs what a run costs; the earlier ones stay as they are.",
 )
 _RELEASING = ("Each quarantined run is queued once more; recorded answers are kept. Other runs stay as they are.",)
-
-
-class Excerpt(models.Func):
-    """The beginning of a JSON value as text, so that a list does not read whole inputs."""
-
-    template = f"left(%(expressions)s #>> '{{}}', {_EXCERPT})"
-    output_field = models.TextField()
 
 
 class Text(models.Func):
@@ -124,7 +118,7 @@ class RunList(WideRows, ReadOnlyAdmin):
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:
         rows: models.QuerySet[Any] = super().get_queryset(request).defer(*_HEAVY)
-        shown: models.QuerySet[Any] = rows.annotate(excerpt=Excerpt("input"))
+        shown: models.QuerySet[Any] = rows.annotate(excerpt=Left(Text("input"), _EXCERPT))
         return shown
 
     def get_search_results(

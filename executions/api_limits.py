@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.utils.urls import replace_query_param
 
-from executions.api_shapes import AS_TOLD, dollars, told_between
+from executions.api_shapes import AS_TOLD, dollars
 from executions.limits import MOST, LimitValues, TenantUse, as_plain, limits_get, limits_set
 from executions.usage import Place, UsageRow, usage
 from teams.api_base import ApiView
@@ -91,9 +91,7 @@ class LimitsBody(Body):
     """All limits, as they are to be; null, or left out: none. `concurrent_runs`: the platform's default."""
 
     tokens_per_day: Annotated[int, Field(ge=0, le=MOST["tokens_per_day"])] | None = None
-    usd_per_day: (
-        Annotated[float, Field(ge=0, le=MOST["usd_per_day"]), AS_TOLD, told_between(0, MOST["usd_per_day"])] | None
-    ) = None
+    usd_per_day: Annotated[float, Field(ge=0, le=MOST["usd_per_day"]), AS_TOLD] | None = None
     runs_per_day: Annotated[int, Field(ge=0, le=MOST["runs_per_day"])] | None = None
     concurrent_runs: Annotated[int, Field(ge=0, le=MOST["concurrent_runs"])] | None = None
     reason: Reason = ""

@@ -3,10 +3,11 @@
 import re
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 from uuid import UUID
 
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+from pydantic import AfterValidator, Field, GetCoreSchemaHandler, GetJsonSchemaHandler, WithJsonSchema
+from pydantic_core import CoreSchema, core_schema
 
 from executions.budgets import Limits
 from executions.models import Source, Status, StepKind, StepState
@@ -41,18 +42,22 @@ class RunHook(Body):
 _MONEY = re.compile(r"[0-9]{1,12}(\.[0-9]{1,8})?", re.ASCII)
 
 
+class _AsTold:
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_before_validator_function(_sent_back, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        text = {"type": "string", "pattern": f"^{_MONEY.pattern}$", "description": "Within the same bounds."}
+        return {"anyOf": [handler(schema), text]}
+
+
+AS_TOLD: Final = _AsTold()
+"""Takes US dollars in a body as a number, or as the text that answers tell, so that what was got can be sent back.
+Comes after the field's bounds, which hold for both."""
+
+
 def _sent_back(value: object) -> object:
     return float(value) if isinstance(value, str) and _MONEY.fullmatch(value) else value
-
-
-AS_TOLD = BeforeValidator(_sent_back)
-"""Takes US dollars in a body as a number, or as the text that answers tell, so that what was got can be sent back."""
-
-
-def told_between(least: float, most: int) -> WithJsonSchema:
-    """What the API's document says of such a field."""
-    text = {"type": "string", "pattern": f"^{_MONEY.pattern}$", "description": "Within the same bounds."}
-    return WithJsonSchema({"anyOf": [{"type": "number", "minimum": least, "maximum": most}, text]})
 
 
 def dollars(value: float) -> Decimal:
@@ -64,7 +69,7 @@ class Budget(Body):
     """What a run may use; left out: no limit of that kind."""
 
     tokens: Annotated[int, Field(ge=1, le=10**12)] | None = Field(None, description="In and out together.")
-    usd: Annotated[float, Field(ge=0.000001, le=10**6), AS_TOLD, told_between(0.000001, 10**6)] | None = Field(
+    usd: Annotated[float, Field(ge=0.000001, le=10**6), AS_TOLD] | None = Field(
         None, description="US dollars; the price of each model must be known."
     )
     steps: Annotated[int, Field(ge=1, le=10**6)] | None = Field(None, description="Calls to models and tools.")

@@ -48,12 +48,11 @@ class Service(threading.Thread):
                     self._beats(connection)
             except psycopg.Error as error:
                 logger.warning("%s: %s; trying again", self.name, str(error).strip())
-                self.stopped.wait(min(1.0, self.seconds))
             except Exception:
                 # The outer edge of a thread its process cannot do without: a worker whose heartbeat has ended would go
                 # on claiming runs, and lose each of them after a lease.
                 logger.exception("%s broke; trying again", self.name)
-                self.stopped.wait(min(1.0, self.seconds))
+            self.stopped.wait(min(1.0, self.seconds))
 
     def _beats(self, connection: psycopg.Connection[Any]) -> None:
         while not self.stopped.is_set():

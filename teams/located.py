@@ -1,7 +1,7 @@
 """What pydantic found wrong, as located errors in plain words that say how to put it right."""
 
 import difflib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -87,12 +87,16 @@ def _say(detail: ErrorDetails, model: type[BaseModel]) -> str:
     return f"{text}; got {detail['input']}" if kind in _OUT_OF_RANGE else text
 
 
+def closest(name: str, known: Iterable[str]) -> str | None:
+    """What was meant by an unknown name, when one that is known is like it."""
+    return next(iter(difflib.get_close_matches(name[:100], known, n=1, cutoff=LIKENESS)), None)
+
+
 def _unknown_field(name: str, known: Mapping[str, object]) -> str:
     # Without their case: LLM_model is what somebody meant by llm_model, not fallback_model.
     fields = {field.lower(): field for field in known}
-    close = difflib.get_close_matches(name[:100].lower(), fields, n=1, cutoff=LIKENESS)
-    if close:
-        return f'is not a known field: did you mean "{fields[close[0]]}"?'
+    if close := closest(name.lower(), fields):
+        return f'is not a known field: did you mean "{fields[close]}"?'
     keep = ', or keep it under "metadata"' if "metadata" in known else ""
     return f"is not a known field: remove it{keep}"
 
